@@ -1,0 +1,65 @@
+"""What every reader produces and every rung consumes: one example of the task."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+Role = Literal["system", "user", "assistant"]
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One message of a conversation."""
+
+    role: Role
+    content: str
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """One item: the conversation that leads to an answer, and the answer.
+
+    ``text`` is the bare input (no prompt template around it): what TF-IDF and encoders see.
+    ``turns`` is the whole conversation including the final assistant turn; every assistant turn
+    is trained on. ``target`` is what predictions are scored against: the label, the canonical
+    JSON text, or the final assistant turn.
+    """
+
+    id: str
+    text: str
+    turns: tuple[Turn, ...]
+    target: str
+    slice: str
+
+    @property
+    def prompt(self) -> tuple[Turn, ...]:
+        """The turns before the final assistant turn."""
+        return self.turns[:-1]
+
+    def as_json(self) -> dict[str, Any]:
+        """The row written to ``data/<split>.jsonl``."""
+        return {
+            "id": self.id,
+            "text": self.text,
+            "turns": [{"role": turn.role, "content": turn.content} for turn in self.turns],
+            "target": self.target,
+            "slice": self.slice,
+        }
+
+    @staticmethod
+    def from_json(row: dict[str, Any]) -> Example:
+        """The inverse of ``as_json``."""
+        turns = tuple(Turn(turn["role"], turn["content"]) for turn in row["turns"])
+        return Example(row["id"], row["text"], turns, row["target"], row["slice"])
+
+
+@dataclass(frozen=True)
+class Splits:
+    """The frozen splits of one run, and how they came to be."""
+
+    train: tuple[Example, ...]
+    validation: tuple[Example, ...]
+    test: tuple[Example, ...]
+    labels: tuple[str, ...]  # sorted label set; empty unless task.output is label
+    report: dict[str, Any]  # counts, digests, balance: written to data/report.json

@@ -1,0 +1,327 @@
+"""The ladder: fit rungs from cheapest to dearest to serve, stop at the first that passes.
+
+Selection looks at validation only; the test items are scored once, for the rung selected and the
+rungs below it.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from assay.evaluation.calibration import fit_platt, fit_temperature
+from assay.evaluation.evaluate import Answers, evaluate
+from assay.evaluation.metrics import score
+
+from assay import files
+from assay.data.records import Example, Splits
+from assay.evaluation.predictions import Prediction, Rung
+from assay.evaluation.rungs import load_rung
+from assay.evaluation.rungs.card import BaseCard, Card
+from assay.evaluation.rungs.linear import label_indices
+from assay.models.pool import BasePool
+from assay.observability.progress import Progress
+from assay.recipe.schema import Base, Gate, Recipe
+from assay.recipe.schema import Rung as RungSettings
+
+# From cheapest to dearest to serve, as measured per item on a CPU (docs/results.md).
+SERVING_ORDER = ("majority", "tfidf", "nearest", "embedding", "encoder", "llm")
+NEEDS_BASE = ("embedding", "encoder", "llm")
+
+
+@dataclass
+class Climb:
+    """What the ladder needs at every rung."""
+
+    recipe: Recipe
+    splits: Splits
+    folder: Path
+    pool: BasePool
+    progress: Progress
+    bases: dict[str, dict[str, Answers]] = field(default_factory=dict)
+
+
+@dataclass
+class Step:
+    """One rung after it was reached."""
+
+    kind: str
+    rung: Rung
+    validation: Answers
+    entry: dict[str, Any]  # its line in ladder.json
+
+
+def ordered(recipe: Recipe) -> list[RungSettings]:
+    """The recipe's rungs in serving order, whatever order they were written in."""
+    return sorted(recipe.ladder, key=lambda rung: SERVING_ORDER.index(rung.kind))
+
+
+def rung_base(recipe: Recipe, rung: RungSettings) -> Base | None:
+    """The base a rung stands on, or None."""
+    return (rung.base or recipe.base) if rung.kind in NEEDS_BASE else None
+
+
+def card_for(climb: Climb, rung: RungSettings) -> Card:
+    """The label of a rung about to be fitted."""
+    base = rung_base(climb.recipe, rung)
+    card = Card(kind=rung.kind, task=climb.recipe.task, labels=climb.splits.labels)
+    if base is None:
+        return card
+    ref = climb.pool.ref(base)
+    precision: Any = "fp32"
+    digest: str | None = None
+    if rung.kind == "llm":
+        from assay.data.prompts import template_for
+
+        shared = climb.pool.causal(base)
+        precision = shared.causal.precision.name
+        digest = template_for(climb.recipe.task, shared.tokenizer).digest
+    described = BaseCard(
+        model=base.model,
+        name=ref.name,
+        digest=ref.digest,
+        licence=ref.licence,
+        precision=precision,
+        allow_noncommercial=base.allow_noncommercial,
+    )
+    return card.model_copy(update={"base": described, "template_digest": digest})
+
+
+def base_answers(climb: Climb, rung: RungSettings, split: str) -> Answers:
+    """What the rung's base answers untrained, on the same items; computed once a base.
+
+    An llm is compared with the bare language model under the same prompt and constraint; an
+    encoder with its own zero-shot similarity to the label names; a rung without a base with the
+    commonest answer.
+    """
+    base = rung_base(climb.recipe, rung)
+    family = "causal" if rung.kind == "llm" else "embedding"
+    key = "majority" if base is None else f"{family}:{base.model}"
+    cached = climb.bases.setdefault(key, {})
+    if split not in cached:
+        path = climb.folder / "baseline" / files.sha256_bytes(key.encode())[:12] / f"{split}.json"
+        cached[split] = _saved_answers(path) or _answer_base(climb, rung, split, path)
+    return cached[split]
+
+
+def _answer_base(climb: Climb, rung: RungSettings, split: str, path: Path) -> Answers:
+    base = rung_base(climb.recipe, rung)
+    examples: Sequence[Example] = getattr(climb.splits, split)
+    card = card_for(climb, rung)
+    untrained: Rung
+    if base is None:
+        from assay.evaluation.rungs.simple import Majority
+
+        untrained, name = Majority.fit(card, climb.splits.train), "commonest answer"
+    elif rung.kind == "llm":
+        from assay.evaluation.rungs.llm import LanguageModel
+
+        untrained = LanguageModel.untrained(card, climb.pool.causal(base))
+        name = f"{climb.pool.ref(base).name}, untrained"
+    else:
+        from assay.evaluation.rungs.linear import EmbeddingLogistic
+
+        embedder = climb.pool.embedder(base)
+        untrained = EmbeddingLogistic.zero_shot(card, embedder, climb.progress)
+        name = f"{climb.pool.ref(base).name}, label names only"
+    answers = answer(name, untrained, examples, climb.progress)
+    _save_answers(path, answers)
+    return answers
+
+
+def answer(name: str, rung: Rung, examples: Sequence[Example], progress: Progress) -> Answers:
+    """Predictions and how long they took."""
+    began = time.perf_counter()
+    predictions = rung.predict(examples, progress)
+    return Answers(name, predictions, time.perf_counter() - began)
+
+
+def climb_rung(climb: Climb, settings: RungSettings, below: Sequence[Step]) -> Step:
+    """Fit (or reload) one rung, calibrate it and judge it on validation."""
+    folder = climb.folder / "rungs" / settings.kind
+    result = folder / "result.json"
+    if result.is_file():
+        rung = load_rung(folder / "rung", climb.progress, climb.pool)
+        saved = _saved_answers(folder / "validation.json")
+        if saved is not None:
+            return Step(settings.kind, rung, saved, files.read_json(result))
+    began = time.perf_counter()
+    rung = _fit(climb, settings, folder)
+    rung = _calibrated(climb, rung)
+    seconds = time.perf_counter() - began
+    with files.new_directory(folder / "rung") as target:
+        rung.save(target)
+    answers = answer(settings.kind, rung, climb.splits.validation, climb.progress)
+    entry = _judge(climb, settings, folder, rung, answers, below, seconds)
+    _save_answers(folder / "validation.json", answers)
+    files.write_json(result, entry)
+    return Step(settings.kind, rung, answers, entry)
+
+
+def _fit(climb: Climb, settings: RungSettings, folder: Path) -> Rung:
+    recipe, splits, progress = climb.recipe, climb.splits, climb.progress
+    card = card_for(climb, settings)
+    training = settings.training or recipe.training
+    base = rung_base(recipe, settings)
+    if base is None:
+        from assay.evaluation.rungs.linear import TfidfLogistic
+        from assay.evaluation.rungs.simple import Majority, Nearest
+
+        makers = {"majority": Majority.fit, "nearest": Nearest.fit, "tfidf": TfidfLogistic.fit}
+        return makers[settings.kind](card, splits.train)
+    if settings.kind == "embedding":
+        from assay.evaluation.rungs.linear import EmbeddingLogistic
+
+        return EmbeddingLogistic.fit(card, splits.train, climb.pool.embedder(base), progress)
+    if settings.kind == "encoder":
+        from assay.evaluation.rungs.encoder import FineTunedEncoder
+        from assay.models.load import load_embedder
+
+        own = load_embedder(climb.pool.ref(base), progress)
+        return FineTunedEncoder.fit(
+            card, splits.train, splits.validation, own, settings.adapter, training, folder, progress
+        )
+    from assay.evaluation.rungs.llm import LanguageModel
+
+    return LanguageModel.fit(
+        card,
+        recipe,
+        splits.train,
+        splits.validation,
+        climb.pool.causal(base),
+        training,
+        folder,
+        progress,
+    )
+
+
+def _calibrated(climb: Climb, rung: Rung) -> Rung:
+    """Fit the confidence on validation only: a temperature for labels, Platt scaling for JSON."""
+    card: Card = rung.card
+    examples = climb.splits.validation
+    if card.labels and card.kind != "majority":
+        predictions = rung.predict(examples, climb.progress)
+        scores = np.array([prediction.scores for prediction in predictions])
+        temperature = fit_temperature(scores, label_indices(card.labels, examples))
+        rung.card = card.model_copy(update={"temperature": temperature})
+    elif card.task.output == "json" and card.kind == "llm":
+        generative: Any = rung
+        pairs = generative.logprobs(examples, climb.progress)
+        right = [text == example.target for (text, _), example in zip(pairs, examples, strict=True)]
+        platt = fit_platt(np.array([logprob for _, logprob in pairs]), np.array(right))
+        rung.card = card.model_copy(update={"platt": platt})
+    return rung
+
+
+def _judge(
+    climb: Climb,
+    settings: RungSettings,
+    folder: Path,
+    rung: Rung,
+    answers: Answers,
+    below: Sequence[Step],
+    seconds: float,
+) -> dict[str, Any]:
+    recipe, examples = climb.recipe, climb.splits.validation
+    base = base_answers(climb, settings, "validation")
+    scored = score(recipe.task, climb.splits.labels, examples, answers.predictions)
+    judged = evaluate(
+        recipe.model_copy(update={"gate": _for_validation(recipe.gate)}),
+        climb.splits.labels,
+        examples,
+        answers,
+        base,
+        [step.validation for step in below],
+    ).as_json()
+    reasons = judged["gate"]["reasons"]
+    size = sum(path.stat().st_size for path in (folder / "rung").iterdir())
+    base_ref = climb.pool.ref(b) if (b := rung_base(recipe, settings)) else None
+    own_weights = settings.kind == "encoder"
+    fitted = getattr(rung, "fitted", None)
+    return {
+        "kind": settings.kind,
+        "reached": True,
+        "base": base_ref.name if base_ref else None,
+        "fit_seconds": round(seconds, 2),
+        "ms_per_item": round(1000 * answers.seconds / len(examples), 3),
+        "size_bytes": size,
+        "base_bytes": 0 if base_ref is None or own_weights else base_ref.megabytes * 2**20,
+        "validation": {k: round(v, 6) for k, v in scored.metrics.items()},
+        "passes": judged["gate"]["verdict"] == "pass",
+        "verdict": judged["gate"]["verdict"],
+        "reasons": [r["check"] for r in reasons if r["passed"] is not True],
+        "training": vars(fitted) if fitted else None,
+        "selected": False,
+    }
+
+
+def _for_validation(gate: Gate) -> Gate:
+    """The same gate without the least number of items, which is a promise about the test set."""
+    return gate.model_copy(update={"min_items": 1})
+
+
+def climb_ladder(
+    climb: Climb, *, all_rungs: bool = False
+) -> tuple[list[Step], list[dict[str, Any]], int]:
+    """Climb until a rung passes on validation; returns the steps, ``ladder.json`` and the choice.
+
+    When none passes, the choice is the rung with the best primary metric on validation: its
+    verdict on the test items will say why it is not good enough.
+    """
+    steps: list[Step] = []
+    entries: list[dict[str, Any]] = []
+    chosen: int | None = None
+    for settings in ordered(climb.recipe):
+        if chosen is not None and not all_rungs:
+            reason = f"not needed: {steps[chosen].kind} passes and is cheaper to serve"
+            entries.append(
+                {"kind": settings.kind, "reached": False, "reasons": [reason], "selected": False}
+            )
+            continue
+        climb.progress.say(f"rung {settings.kind}: fitting on {len(climb.splits.train)} examples")
+        step = climb_rung(climb, settings, steps)
+        steps.append(step)
+        entries.append(step.entry)
+        _announce(climb, step)
+        if chosen is None and step.entry["passes"]:
+            chosen = len(steps) - 1
+    if chosen is None:
+        primary = climb.recipe.gate.primary
+        chosen = int(np.argmax([step.entry["validation"][primary] for step in steps]))
+        climb.progress.say(
+            f"no rung passes on validation; {steps[chosen].kind} is the best of them"
+        )
+    entries[chosen]["selected"] = True
+    return steps, entries, chosen
+
+
+def _announce(climb: Climb, step: Step) -> None:
+    primary = climb.recipe.gate.primary
+    value = step.entry["validation"][primary]
+    verdict = (
+        "passes" if step.entry["passes"] else "; ".join(step.entry["reasons"]) or "does not pass"
+    )
+    climb.progress.say(f"rung {step.kind}: {primary} {value:.3f} on validation: {verdict}")
+
+
+def _save_answers(path: Path, answers: Answers) -> None:
+    rows = [{**p.as_json(), "scores": p.scores} for p in answers.predictions]
+    files.write_json(path, {"name": answers.name, "seconds": answers.seconds, "predictions": rows})
+
+
+def _saved_answers(path: Path) -> Answers | None:
+    if not path.is_file():
+        return None
+    saved: dict[str, Any] = files.read_json(path)
+    predictions = [
+        replace(
+            Prediction(**{k: v for k, v in row.items() if k != "scores"}),
+            scores=tuple(row["scores"]) if row["scores"] else None,
+        )
+        for row in saved["predictions"]
+    ]
+    return Answers(saved["name"], predictions, saved["seconds"])

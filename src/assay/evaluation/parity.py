@@ -1,0 +1,155 @@
+"""The parity certificate: the same prompts through every form a specialist takes.
+
+Training and serving disagreeing is what users of fine-tuning tools report most (merged weights
+that answer differently, adapters that load with a warning). So the forms are compared, on real
+test prompts, before anything is signed.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from assay.evaluation.decoding import generate
+
+from assay.data.records import Example
+from assay.errors import TrainingError
+from assay.evaluation.predictions import Rung
+from assay.evaluation.rungs import load_rung
+from assay.evaluation.rungs.llm import LanguageModel
+from assay.models.load import load_causal
+from assay.models.pool import BasePool
+from assay.observability.progress import Progress
+
+ITEMS = 16
+REQUIRED = ("reloaded", "served")  # forms that must agree on every token
+
+
+def certify(
+    trained: Rung, saved: Path, examples: Sequence[Example], progress: Progress
+) -> dict[str, Any]:
+    """Compare the live rung with itself reloaded, merged, and loaded as the server does.
+
+    Returns ``{"items", "forms": {form: {"tokens_equal", "max_logit_drift"}}, "agrees"}``. Raises
+    ``TrainingError`` when the reloaded or the served form answers anything else.
+    """
+    items = list(examples[:ITEMS])
+    progress.say(
+        f"parity: {len(items)} test prompts through training engine, reload, merge, server"
+    )
+    if not isinstance(trained, LanguageModel):
+        forms = {"reloaded": _compare_outputs(trained, _served(saved, progress), items, progress)}
+        forms["served"] = forms["reloaded"]
+    else:
+        forms = _compare_language_models(trained, saved, items, progress)
+    agrees = all(forms[form]["tokens_equal"] == 1.0 for form in REQUIRED)
+    certificate = {"items": len(items), "forms": forms, "agrees": agrees}
+    if not agrees:
+        raise TrainingError(
+            f"the saved specialist does not answer like the trained one: {forms}",
+            "Do not ship it. Versions of transformers and peft may differ: assay doctor.",
+        )
+    return certificate
+
+
+def _served(saved: Path, progress: Progress) -> Rung:
+    """Loaded through the same call, and a pool of its own, as the server uses."""
+    return load_rung(saved, progress, BasePool(progress))
+
+
+def _compare_outputs(
+    one: Rung, other: Rung, items: Sequence[Example], progress: Progress
+) -> dict[str, float]:
+    first, second = one.predict(items, progress), other.predict(items, progress)
+    equal = [a.output == b.output for a, b in zip(first, second, strict=True)]
+    drift = [
+        max(abs(x - y) for x, y in zip(a.scores, b.scores, strict=True))
+        for a, b in zip(first, second, strict=True)
+        if a.scores is not None and b.scores is not None
+    ]
+    return {
+        "tokens_equal": sum(equal) / len(equal),
+        "max_logit_drift": float(max(drift, default=0.0)),
+    }
+
+
+def _compare_language_models(
+    trained: LanguageModel, saved: Path, items: Sequence[Example], progress: Progress
+) -> dict[str, dict[str, float]]:
+    prompts = [trained.encode(example.prompt) for example in items]
+    with trained.shared.using(trained.adapter) as model:
+        reference = _answers(trained, model, prompts, progress)
+    served = _served(saved, progress)
+    assert isinstance(served, LanguageModel)
+    with served.shared.using(served.adapter) as model:
+        again = _answers(served, model, prompts, progress)
+    stock, merged = _stock_and_merged(trained, saved, prompts, progress)
+    return {
+        "reloaded": _difference(reference, stock),
+        "served": _difference(reference, again),
+        "merged": _difference(reference, merged),
+    }
+
+
+Answers = tuple[list[list[int]], torch.Tensor]
+
+
+def _answers(
+    rung: LanguageModel, model: Any, prompts: list[list[int]], progress: Progress
+) -> Answers:
+    """Generated tokens, and the logits [N, vocabulary] after each prompt."""
+    generated = generate(
+        model,
+        rung.shared.tokenizer,
+        prompts,
+        constraint=rung.constraint,
+        max_new_tokens=rung.card.task.max_new_tokens,
+        terminators=rung.shared.causal.terminators,
+        progress=progress,
+    )
+    rows: list[torch.Tensor] = []
+    with torch.inference_mode():
+        for prompt in prompts:
+            ids = torch.tensor([prompt], device=model.device)
+            rows.append(model(input_ids=ids, logits_to_keep=1).logits[0, -1].float().cpu())
+    return [answer.tokens for answer in generated], torch.stack(rows)
+
+
+def _stock_and_merged(
+    rung: LanguageModel, saved: Path, prompts: list[list[int]], progress: Progress
+) -> tuple[Answers, Answers]:
+    """A fresh base with the saved adapter, and the same merged into the weights in fp32."""
+    from assay.models.lora import load_adapter
+
+    causal = rung.shared.causal
+    fresh = load_causal(causal.ref, causal.precision, progress)
+    adapted: Any = load_adapter(fresh.model, saved, "default")
+    stock = _answers(rung, adapted, prompts, progress)
+    merged_model: Any = copy.deepcopy(adapted).float().merge_and_unload()
+    moved = _moved(fresh.model, merged_model)
+    if not moved:
+        raise TrainingError(
+            "merging the adapter changed no weight", "The adapter is empty; train it again."
+        )
+    merged = _answers(rung, merged_model.to(causal.precision.dtype), prompts, progress)
+    return stock, merged
+
+
+def _moved(base: Any, merged: Any) -> bool:
+    """Whether any weight of the merged model differs from the base's."""
+    before = {
+        name.replace(".base_layer", ""): tensor
+        for name, tensor in base.state_dict().items()
+        if "lora_" not in name
+    }
+    after = merged.state_dict()
+    return any(not torch.equal(before[name].float(), after[name].float()) for name in after)
+
+
+def _difference(reference: Answers, other: Answers) -> dict[str, float]:
+    equal = [a == b for a, b in zip(reference[0], other[0], strict=True)]
+    drift = (reference[1] - other[1]).abs().max()
+    return {"tokens_equal": sum(equal) / len(equal), "max_logit_drift": round(float(drift), 5)}

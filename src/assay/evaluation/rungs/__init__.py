@@ -1,0 +1,49 @@
+"""The ways to do a task, from cheapest to dearest to serve; ``load_rung`` reads any of them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from assay.errors import PackageError
+from assay.evaluation.predictions import Rung
+from assay.evaluation.rungs.card import BaseCard, Card
+from assay.models.pool import BasePool
+from assay.observability.progress import Progress
+
+
+def load_rung(folder: Path, progress: Progress, pool: BasePool) -> Rung:
+    """The rung saved in ``folder``, on bases taken from ``pool``.
+
+    Raises ``PackageError`` when the folder is not a saved rung, ``ModelError`` when its base is
+    missing or has other bytes than those it was trained on.
+    """
+    card = Card.read(folder)
+    if card.kind in ("majority", "nearest"):
+        from assay.evaluation.rungs.simple import Majority, Nearest
+
+        return (Majority if card.kind == "majority" else Nearest).load(folder, card)
+    if card.kind == "tfidf":
+        from assay.evaluation.rungs.linear import TfidfLogistic
+
+        return TfidfLogistic.load(folder, card)
+    base = _base(card)
+    if card.kind == "embedding":
+        from assay.evaluation.rungs.linear import EmbeddingLogistic
+
+        return EmbeddingLogistic.load(folder, card, pool.embedder(base.as_base(), base.digest))
+    if card.kind == "encoder":
+        from assay.evaluation.rungs.encoder import FineTunedEncoder
+        from assay.models.load import load_embedder
+
+        # Its weights are its own, so it must not share the pool's frozen encoder.
+        own = load_embedder(pool.ref(base.as_base(), base.digest), progress)
+        return FineTunedEncoder.load(folder, card, own)
+    from assay.evaluation.rungs.llm import LanguageModel
+
+    return LanguageModel.load(folder, card, pool.causal(base.as_base(), base.digest))
+
+
+def _base(card: Card) -> BaseCard:
+    if card.base is None:
+        raise PackageError(f"rung.json: a {card.kind} rung must name its base", "Package it again.")
+    return card.base

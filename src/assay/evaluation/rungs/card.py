@@ -1,0 +1,69 @@
+"""``rung.json``: what a saved rung is, on which base, for which task."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from assay import files
+from assay.errors import PackageError
+from assay.recipe.schema import Base, RungKind, Task
+
+NAME = "rung.json"
+
+
+class BaseCard(BaseModel):
+    """The base a rung stands on: how to find it, and which bytes it must be."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    model: str
+    name: str
+    digest: str
+    licence: str
+    precision: Literal["fp32", "bf16", "nf4"]
+    allow_noncommercial: bool = False
+
+    def as_base(self) -> Base:
+        """The recipe section that resolves to this base."""
+        return Base(
+            model=self.model,
+            precision=self.precision,
+            allow_noncommercial=self.allow_noncommercial,
+        )
+
+
+class Card(BaseModel):
+    """The label on a saved rung."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    format: Literal[1] = 1
+    kind: RungKind
+    task: Task
+    labels: tuple[str, ...] = ()
+    base: BaseCard | None = None
+    template_digest: str | None = None
+    temperature: float = 1.0
+    platt: tuple[float, float] | None = None
+
+    def write(self, folder: Path) -> None:
+        """Write ``rung.json``."""
+        files.write_json(folder / NAME, self.model_dump(mode="json", by_alias=True))
+
+    @staticmethod
+    def read(folder: Path) -> Card:
+        """Read ``rung.json``; raises ``PackageError`` when it is missing or not one of ours."""
+        path = folder / NAME
+        if not path.is_file():
+            raise PackageError(f"{folder}: holds no {NAME}", "Give a saved rung or a package.")
+        try:
+            return Card.model_validate_json(path.read_bytes())
+        except ValidationError as error:
+            raise PackageError(
+                f"{path}: not a rung this version reads ({error.error_count()} faults: "
+                f"{error.errors()[0]['loc']} {error.errors()[0]['msg']})",
+                "It was written by another version of Assay; package the run again.",
+            ) from error

@@ -1,0 +1,271 @@
+"""A causal language model with (or without) a LoRA adapter, answering under the task's constraint."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from assay.data.prompts import (
+    Encoded,
+    PromptTemplate,
+    conversation,
+    encode_prompt,
+    encode_training_batch,
+    fit,
+    template_for,
+)
+from assay.evaluation.constraints import Constraint, compile_constraint, label_trie, validate
+from assay.evaluation.decoding import Generated, generate, score_labels, stream
+
+from assay.data.records import Example, Turn
+from assay.errors import ConstraintError, ModelError
+from assay.evaluation.predictions import Prediction
+from assay.evaluation.rungs.card import Card
+from assay.evaluation.rungs.linear import log_softmax
+from assay.models.attention import NAME as SHORT_ATTENTION
+from assay.models.lora import attach, load_adapter, require_delta
+from assay.models.pool import SharedCausal
+from assay.observability.progress import Progress
+from assay.recipe.schema import Recipe, Training
+from assay.training.engine import Engine, Fitted
+from assay.training.objectives.sft import Sft
+
+EXACT_LABELS = 16  # up to this many labels, every label is scored; above it, the greedy path
+_names = itertools.count()
+
+
+class LanguageModel:
+    """The task's prompt, a base, perhaps an adapter, and the constraint on its answers."""
+
+    kind = "llm"
+
+    def __init__(self, card: Card, shared: SharedCausal, adapter: str | None) -> None:
+        self.card = card
+        self.shared = shared
+        self.adapter = adapter
+        self.fitted: Fitted | None = None
+        self.template: PromptTemplate = template_for(card.task, shared.tokenizer)
+        if card.template_digest is not None and card.template_digest != self.template.digest:
+            raise ModelError(
+                f"the prompt template of this base has digest {self.template.digest[:12]}, the "
+                f"specialist was trained with {card.template_digest[:12]}",
+                "Serve it with the base and the Assay version it was trained with.",
+            )
+        self._constraint: Constraint | None = None
+
+    # -- making one -----------------------------------------------------------------------
+
+    @staticmethod
+    def untrained(card: Card, shared: SharedCausal) -> LanguageModel:
+        """The bare base under the same prompt and constraint: what a specialist must beat."""
+        return LanguageModel(card, shared, None)
+
+    @staticmethod
+    def fit(
+        card: Card,
+        recipe: Recipe,
+        train: Sequence[Example],
+        validation: Sequence[Example],
+        shared: SharedCausal,
+        settings: Training,
+        folder: Path,
+        progress: Progress,
+    ) -> LanguageModel:
+        """Train a LoRA adapter with objective ``sft``; raises what the engine raises."""
+        template = template_for(card.task, shared.tokenizer)
+        items, _ = encode_split(recipe, template, shared, train, progress)
+        held_out, _ = encode_split(
+            recipe, template, shared, validation[: settings.validation_items], progress
+        )
+        name = f"specialist-{next(_names)}"
+        with shared.changing():
+            adapted: Any = attach(
+                shared.model, recipe.adapter, seed=settings.seed, task="CAUSAL_LM"
+            )
+            shared.model = adapted
+            shared.adapters.add("default")
+        base: Any = adapted.get_base_model()
+        usual: str = base.config._attn_implementation
+        if settings.activation_checkpointing:
+            adapted.enable_input_require_grads()
+            adapted.gradient_checkpointing_enable()
+        if _short(items, recipe) and next(base.parameters()).device.type == "cpu":
+            base.set_attn_implementation(SHORT_ATTENTION)
+        shareable = recipe.adapter.dropout == 0 and not settings.activation_checkpointing
+        objective = Sft(
+            share_prefix=shareable,
+            pack_to=recipe.data.max_tokens if settings.packing else None,
+            smoothing=settings.label_smoothing,
+        )
+        engine = Engine(
+            adapted, objective, settings, folder, progress, title="training the adapter"
+        )
+        fitted = engine.fit(items, held_out)
+        base.set_attn_implementation(usual)
+        if settings.activation_checkpointing:
+            adapted.gradient_checkpointing_disable()
+        require_delta(adapted, "after training")
+        adapted.requires_grad_(False)
+        del name
+        rung = LanguageModel(card, shared, "default")
+        rung.fitted = fitted
+        return rung
+
+    @staticmethod
+    def load(folder: Path, card: Card, shared: SharedCausal) -> LanguageModel:
+        """Put the saved adapter on the shared base under a name of its own."""
+        name = f"specialist-{next(_names)}"
+        with shared.changing():
+            shared.model = load_adapter(shared.model, folder, name)
+            shared.adapters.add(name)
+            require_delta(shared.model, "after reloading", name)
+        return LanguageModel(card, shared, name)
+
+    def save(self, folder: Path) -> None:
+        """Write card and adapter (PEFT's own format)."""
+        import tempfile
+
+        if self.adapter is None:
+            raise ModelError(
+                "an untrained base is not saved", "Name the base in the recipe instead."
+            )
+        self.card.write(folder)
+        with tempfile.TemporaryDirectory() as scratch:
+            self.shared.model.save_pretrained(scratch, selected_adapters=[self.adapter])
+            source = Path(scratch) / (self.adapter if self.adapter != "default" else "")
+            for name in ("adapter_config.json", "adapter_model.safetensors"):
+                (folder / name).write_bytes((source / name).read_bytes())
+
+    # -- answering ------------------------------------------------------------------------
+
+    @property
+    def constraint(self) -> Constraint | None:
+        """Compiled on first use: it needs the tokenizer, and takes a moment."""
+        if self._constraint is None:
+            self._constraint = compile_constraint(
+                self.card.task, self.card.labels, self.shared.tokenizer
+            )
+        return self._constraint
+
+    def predict(self, examples: Sequence[Example], progress: Progress) -> list[Prediction]:
+        """Answer every example, batched; invalid answers are marked, never dropped."""
+        prompts = [self.encode(example.prompt) for example in examples]
+        with self.shared.using(self.adapter) as model:
+            if self.card.task.output == "label":
+                return self._predict_labels(model, examples, prompts, progress)
+            answers = self._generate(model, prompts, progress)
+        return [self._judge(e.id, answer) for e, answer in zip(examples, answers, strict=True)]
+
+    def encode(self, turns: Sequence[Turn]) -> list[int]:
+        """Token ids of the prompt that ends where the answer begins."""
+        return encode_prompt(self.template, self.shared.tokenizer, turns)
+
+    def prompt(self, text: str) -> tuple[Turn, ...]:
+        """The conversation around a bare input."""
+        return conversation(self.card.task, text, None)
+
+    def _generate(
+        self, model: Any, prompts: list[list[int]], progress: Progress
+    ) -> list[Generated]:
+        return generate(
+            model,
+            self.shared.tokenizer,
+            prompts,
+            constraint=self.constraint,
+            max_new_tokens=self.card.task.max_new_tokens,
+            terminators=self.shared.causal.terminators,
+            progress=progress,
+        )
+
+    def _judge(self, id: str, answer: Generated) -> Prediction:
+        raw = self._text(answer.tokens)
+        confidence = self._confidence(answer)
+        try:
+            if not answer.complete:
+                raise ConstraintError("the answer was cut off at task.max_new_tokens")
+            validate(self.card.task, self.card.labels, raw)
+        except ConstraintError:
+            return Prediction(id, "", raw, False, confidence)
+        return Prediction(id, raw, raw, True, confidence)
+
+    def _text(self, tokens: Sequence[int]) -> str:
+        ends = self.shared.causal.terminators
+        kept = [token for token in tokens if token not in ends]
+        return self.shared.tokenizer.decode(kept, skip_special_tokens=True)
+
+    def _confidence(self, answer: Generated) -> float | None:
+        """Calibrated probability that the answer is right, if a calibration was fitted.
+
+        The likelihood of a constrained answer is not a confidence by itself; two parameters
+        fitted on validation make it one (Platt scaling).
+        """
+        if self.card.platt is None:
+            return None
+        slope, offset = self.card.platt
+        return float(1 / (1 + np.exp(-(slope * answer.logprob + offset))))
+
+    def logprobs(self, examples: Sequence[Example], progress: Progress) -> list[tuple[str, float]]:
+        """Text and log-likelihood of each answer: what the calibration is fitted on."""
+        prompts = [self.encode(example.prompt) for example in examples]
+        with self.shared.using(self.adapter) as model:
+            answers = self._generate(model, prompts, progress)
+        return [(self._text(answer.tokens), answer.logprob) for answer in answers]
+
+    def _predict_labels(
+        self, model: Any, examples: Sequence[Example], prompts: list[list[int]], progress: Progress
+    ) -> list[Prediction]:
+        labels = self.card.labels
+        trie = label_trie(self.card.task, labels, self.shared.tokenizer)
+        mode = "exact" if len(labels) <= EXACT_LABELS else "greedy"
+        raw = score_labels(
+            model, self.shared.tokenizer, prompts, trie, mode=mode, progress=progress
+        )
+        scores = log_softmax(raw / self.card.temperature)
+        best = raw.argmax(axis=1)
+        return [
+            Prediction(
+                id=example.id,
+                output=labels[best[row]],
+                raw=self.card.task.answer.replace("{target}", labels[best[row]]),
+                valid=True,
+                confidence=float(np.exp(scores[row, best[row]])),
+                scores=tuple(scores[row].tolist()),
+            )
+            for row, example in enumerate(examples)
+        ]
+
+    def stream(self, turns: Sequence[Turn]) -> Iterator[str]:
+        """The answer to a conversation, piece by piece, under the same constraint."""
+        with self.shared.using(self.adapter) as model:
+            yield from stream(
+                model,
+                self.shared.tokenizer,
+                self.encode(turns),
+                constraint=self.constraint,
+                max_new_tokens=self.card.task.max_new_tokens,
+                terminators=self.shared.causal.terminators,
+            )
+
+
+def encode_split(
+    recipe: Recipe,
+    template: PromptTemplate,
+    shared: SharedCausal,
+    examples: Sequence[Example],
+    progress: Progress,
+) -> tuple[list[Encoded], dict[str, Any]]:
+    """Token ids and masks of a split, after the recipe's length limit, and what it cost."""
+    encoded = encode_training_batch(template, shared.tokenizer, examples, progress)
+    return fit(encoded, recipe.data.max_tokens, recipe.data.overflow)
+
+
+def _short(items: Sequence[Encoded], recipe: Recipe) -> bool:
+    from assay.models.attention import LONGEST
+
+    longest = (
+        recipe.data.max_tokens if recipe.training.packing else max(len(i.tokens) for i in items)
+    )
+    return longest <= LONGEST

@@ -1,0 +1,109 @@
+"""Rungs that need no model at all: the commonest answer, and the nearest training answer."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from assay import files
+from assay.data.records import Example
+from assay.evaluation.predictions import Prediction
+from assay.evaluation.rungs.card import Card
+from assay.evaluation.rungs.features import Vectorizer
+from assay.observability.progress import Progress
+
+ANSWERS = "answers.json"
+
+
+class Majority:
+    """Always the commonest training answer: the floor any specialist must clear."""
+
+    kind = "majority"
+
+    def __init__(self, card: Card, answer: str, share: float) -> None:
+        self.card = card
+        self.answer = answer
+        self.share = share
+
+    @staticmethod
+    def fit(card: Card, train: Sequence[Example]) -> Majority:
+        """Count the training targets; ties go to the one that sorts first."""
+        counts = Counter(example.target for example in train)
+        answer, count = min(counts.items(), key=lambda item: (-item[1], item[0]))
+        return Majority(card, answer, count / len(train))
+
+    def predict(self, examples: Sequence[Example], progress: Progress) -> list[Prediction]:
+        """The same answer for every example, with its share of the training set as confidence."""
+        del progress
+        scores = self._scores()
+        return [
+            Prediction(example.id, self.answer, self.answer, True, self.share, scores)
+            for example in examples
+        ]
+
+    def _scores(self) -> tuple[float, ...] | None:
+        if not self.card.labels:
+            return None
+        rest = max(1.0 - self.share, 1e-9) / max(1, len(self.card.labels) - 1)
+        return tuple(
+            float(np.log(self.share if label == self.answer else rest))
+            for label in self.card.labels
+        )
+
+    def save(self, folder: Path) -> None:
+        """Write the answer."""
+        self.card.write(folder)
+        files.write_json(folder / ANSWERS, {"answer": self.answer, "share": self.share})
+
+    @staticmethod
+    def load(folder: Path, card: Card) -> Majority:
+        """The inverse of ``save``."""
+        saved: dict[str, Any] = files.read_json(folder / ANSWERS)
+        return Majority(card, saved["answer"], saved["share"])
+
+
+class Nearest:
+    """The answer of the most similar training input (TF-IDF cosine)."""
+
+    kind = "nearest"
+
+    def __init__(
+        self, card: Card, vectorizer: Vectorizer, texts: list[str], answers: list[str]
+    ) -> None:
+        self.card = card
+        self.vectorizer = vectorizer
+        self.texts = texts
+        self.answers = answers
+        self._matrix = vectorizer.transform(texts)
+
+    @staticmethod
+    def fit(card: Card, train: Sequence[Example]) -> Nearest:
+        """Remember the training inputs and answers."""
+        texts = [example.text for example in train]
+        answers = [example.target for example in train]
+        return Nearest(card, Vectorizer.fit(texts), texts, answers)
+
+    def predict(self, examples: Sequence[Example], progress: Progress) -> list[Prediction]:
+        """Copy the answer of the nearest training input; the similarity is not a probability."""
+        del progress
+        similarity = self.vectorizer.transform([e.text for e in examples]) @ self._matrix.T
+        best = np.asarray(similarity.argmax(axis=1)).ravel()
+        return [
+            Prediction(example.id, self.answers[i], self.answers[i], True, None)
+            for example, i in zip(examples, best, strict=True)
+        ]
+
+    def save(self, folder: Path) -> None:
+        """Write inputs and answers; the TF-IDF weights follow from them."""
+        self.card.write(folder)
+        files.write_json(folder / ANSWERS, {"texts": self.texts, "answers": self.answers})
+
+    @staticmethod
+    def load(folder: Path, card: Card) -> Nearest:
+        """The inverse of ``save``."""
+        saved: dict[str, Any] = files.read_json(folder / ANSWERS)
+        return Nearest(card, Vectorizer.fit(saved["texts"]), saved["texts"], saved["answers"])

@@ -1,0 +1,166 @@
+"""Atomic writes, digests and canonical JSON: the ground every room stands on."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Generator, Iterable
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from assay.errors import StorageError
+
+
+def home() -> Path:
+    """Where Assay keeps bases, keys and caches: ``$ASSAY_HOME`` or ``~/.cache/assay``."""
+    return Path(os.environ.get("ASSAY_HOME") or Path.home() / ".cache" / "assay")
+
+
+def sha256_file(path: Path) -> str:
+    """Hex SHA-256 of a file's bytes."""
+    with path.open("rb") as handle:
+        return hashlib.file_digest(handle, "sha256").hexdigest()
+
+
+def sha256_bytes(data: bytes) -> str:
+    """Hex SHA-256 of ``data``."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def canonical_json(value: Any) -> bytes:
+    """RFC 8785 bytes of ``value``; raises ``ValueError`` on NaN and on integers above 2^53."""
+    import rfc8785
+
+    return rfc8785.dumps(value)
+
+
+def digest(value: Any) -> str:
+    """Hex SHA-256 of the canonical JSON of ``value``."""
+    return sha256_bytes(canonical_json(value))
+
+
+def tree_digests(folder: Path) -> dict[str, str]:
+    """``{relative posix path: sha256}`` of every file below ``folder``, sorted."""
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    return {path.relative_to(folder).as_posix(): sha256_file(path) for path in files}
+
+
+def fsync_directory(folder: Path) -> None:
+    """Make a rename inside ``folder`` durable."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def storage_errors(path: Path) -> Generator[None]:
+    """Turn the operating system's storage errors at ``path`` into ``StorageError``."""
+    try:
+        yield
+    except OSError as error:
+        if isinstance(error, StorageError):
+            raise
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            free = shutil.disk_usage(_existing(path)).free // 2**20
+            raise StorageError(
+                f"{path}: no space left on the disk ({free} MB free)",
+                "Free some space and run the same command again: finished work is kept.",
+            ) from error
+        if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+            raise StorageError(
+                f"{path}: permission denied",
+                "Choose a folder you may write to, or change its permissions.",
+            ) from error
+        raise
+
+
+def _existing(path: Path) -> Path:
+    while not path.exists() and path != path.parent:
+        path = path.parent
+    return path
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    """Write ``data`` so that ``path`` holds either all of it or what it held before."""
+    with storage_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        try:
+            with os.fdopen(descriptor, "wb") as handle:
+                handle.write(data)
+                handle.flush()
+                os.fsync(handle.fileno())
+            Path(name).chmod(0o644)
+            Path(name).replace(path)
+        except BaseException:
+            Path(name).unlink(missing_ok=True)
+            raise
+        fsync_directory(path.parent)
+
+
+def write_text(path: Path, text: str) -> None:
+    """``write_bytes`` of UTF-8 text."""
+    write_bytes(path, text.encode("utf-8"))
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Atomically write ``value`` as indented JSON with sorted keys; NaN is refused."""
+    text = json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False)
+    write_text(path, text + "\n")
+
+
+def read_json(path: Path) -> Any:
+    """The JSON value in ``path``."""
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def write_jsonl(path: Path, rows: Iterable[dict[str, Any]]) -> None:
+    """Atomically write one JSON object a line."""
+    lines = (json.dumps(row, ensure_ascii=False, allow_nan=False) for row in rows)
+    write_text(path, "".join(line + "\n" for line in lines))
+
+
+def read_jsonl(path: Path) -> list[dict[str, Any]]:
+    """The JSON objects of a file that Assay itself wrote."""
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+
+
+@contextmanager
+def new_directory(target: Path) -> Generator[Path]:
+    """Yield a scratch folder that becomes ``target`` in one rename when the block succeeds.
+
+    Every file is flushed to disk before the rename; on an error the scratch folder goes away
+    and ``target`` is as it was.
+    """
+    with storage_errors(target):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        scratch = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".tmp-{target.name}-"))
+        try:
+            yield scratch
+            for path in scratch.rglob("*"):
+                descriptor = os.open(path, os.O_RDONLY)
+                try:
+                    os.fsync(descriptor)
+                finally:
+                    os.close(descriptor)
+            scratch.chmod(0o755)
+            if target.exists():
+                retired = Path(
+                    tempfile.mkdtemp(dir=target.parent, prefix=f".tmp-old-{target.name}-")
+                )
+                target.replace(retired / "old")
+                scratch.replace(target)
+                shutil.rmtree(retired, ignore_errors=True)
+            else:
+                scratch.replace(target)
+            fsync_directory(target.parent)
+        except BaseException:
+            shutil.rmtree(scratch, ignore_errors=True)
+            raise

@@ -1,0 +1,46 @@
+"""Sentence embeddings: mean-pooled, unit length, batched by length."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from assay.models.load import Embedder
+from assay.observability.progress import Progress
+
+
+def mean_pool(hidden: Tensor, mask: Tensor) -> Tensor:
+    """Mean of hidden [B, L, H] over the tokens where mask [B, L] is 1."""
+    weights = mask.unsqueeze(-1).to(hidden.dtype)
+    return (hidden * weights).sum(1) / weights.sum(1).clamp(min=1)
+
+
+def embed(
+    embedder: Embedder,
+    texts: Sequence[str],
+    progress: Progress,
+    batch: int = 64,
+    max_tokens: int = 256,
+) -> np.ndarray:
+    """Embeddings [N, hidden], float32, L2-normalised, in the order of ``texts``."""
+    order = sorted(range(len(texts)), key=lambda i: len(texts[i]))
+    result = np.zeros((len(texts), embedder.model.config.hidden_size), dtype=np.float32)
+    where = next(embedder.model.parameters()).device
+    with torch.inference_mode(), progress.task("embedding", len(texts)) as bar:
+        for start in range(0, len(order), batch):
+            chosen = order[start : start + batch]
+            encoded = embedder.tokenizer(
+                [texts[i] for i in chosen],
+                padding=True,
+                truncation=True,
+                max_length=max_tokens,
+                return_tensors="pt",
+            ).to(where)
+            hidden = embedder.model(**encoded).last_hidden_state
+            pooled = mean_pool(hidden, encoded["attention_mask"])
+            result[chosen] = torch.nn.functional.normalize(pooled, dim=-1).float().cpu().numpy()
+            bar.advance(len(chosen))
+    return result

@@ -1,0 +1,103 @@
+"""Loads a base into memory: safetensors only, in the precision decided."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from assay.errors import ModelError
+from assay.models.attention import register
+from assay.models.precision import Precision, device, require_causal
+from assay.models.store import BaseRef
+from assay.observability.progress import Progress
+
+
+@dataclass
+class Causal:
+    """A causal language model ready to compute."""
+
+    model: Any
+    tokenizer: Any
+    ref: BaseRef
+    precision: Precision
+
+    @property
+    def terminators(self) -> set[int]:
+        """Token ids that end an answer."""
+        eos = self.model.config.eos_token_id
+        ids: list[int] = eos if isinstance(eos, list) else [eos]
+        return {*ids, self.tokenizer.eos_token_id}
+
+
+@dataclass
+class Embedder:
+    """A text encoder; its embedding is the mean of the last hidden states, of unit length."""
+
+    model: Any
+    tokenizer: Any
+    ref: BaseRef
+
+
+def load_causal(ref: BaseRef, precision: Precision, progress: Progress) -> Causal:
+    """Load a language model with its tokenizer, frozen and in evaluation mode."""
+    from transformers import AutoModelForCausalLM
+
+    require_causal(ref.kind, ref.name)
+    progress.say(f"{ref.name}: weights in {precision.name} ({precision.reason})")
+    options: dict[str, Any] = {"dtype": precision.dtype, "use_safetensors": True}
+    if precision.name == "nf4":
+        from transformers import BitsAndBytesConfig
+
+        options["quantization_config"] = BitsAndBytesConfig(
+            load_in_4bit=True,
+            bnb_4bit_quant_type="nf4",
+            bnb_4bit_compute_dtype=torch.bfloat16,
+            bnb_4bit_use_double_quant=True,
+        )
+    model = _load(AutoModelForCausalLM, ref, options)
+    model.config.use_cache = False
+    return Causal(model, _tokenizer(ref), ref, precision)
+
+
+def load_embedder(ref: BaseRef, progress: Progress) -> Embedder:
+    """Load an encoder with its tokenizer, in fp32 and evaluation mode."""
+    from transformers import AutoModel
+
+    progress.say(f"{ref.name}: encoder in fp32")
+    model = _load(AutoModel, ref, {"dtype": torch.float32, "use_safetensors": True})
+    return Embedder(model, _tokenizer(ref), ref)
+
+
+def _load(loader: Any, ref: BaseRef, options: dict[str, Any]) -> Any:
+    register()
+    quiet()
+    try:
+        model = loader.from_pretrained(ref.path, local_files_only=True, **options)
+    except (OSError, ValueError, KeyError, RuntimeError) as error:
+        raise ModelError(
+            f"{ref.path}: the model cannot be loaded ({error})",
+            "Check that config.json and the safetensors belong together, or fetch it again.",
+        ) from error
+    model.requires_grad_(False)
+    if "quantization_config" not in options:
+        model.to(device())
+    return model.eval()
+
+
+def _tokenizer(ref: BaseRef) -> Any:
+    from transformers import AutoTokenizer
+
+    tokenizer: Any = AutoTokenizer.from_pretrained(ref.path, local_files_only=True)
+    if tokenizer.pad_token_id is None:
+        tokenizer.pad_token = tokenizer.eos_token
+    return tokenizer
+
+
+def quiet() -> None:
+    """Stop Transformers drawing its own progress bars over ours."""
+    from transformers.utils import logging
+
+    logging.disable_progress_bar()
+    logging.set_verbosity_error()

@@ -1,0 +1,177 @@
+"""LoRA adapters: PEFT makes, saves and merges them; a fused kernel computes them.
+
+PEFT's layer casts activations to the adapter's fp32 and keeps four intermediates. The kernel
+here multiplies in the activations' type, adds in place and saves two. PEFT is its oracle in the
+tests; anything but plain LoRA (DoRA, dropout while training, quantised weights, several active
+adapters) goes through PEFT's own code.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from assay.errors import ModelError, TrainingError
+from assay.recipe.schema import Adapter
+
+if TYPE_CHECKING:
+    from peft import PeftModel
+
+
+class _FusedLora(torch.autograd.Function):
+    """y = x Wᵀ + b + s (x Aᵀ) Bᵀ with W frozen; gradients for x, A and B (arXiv:2106.09685)."""
+
+    @staticmethod
+    def forward(
+        ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None, a: Tensor, b: Tensor, scale: float
+    ) -> Tensor:
+        flat = x.reshape(-1, x.shape[-1])
+        a_low = a.to(x.dtype)
+        b_low = (b * scale).to(x.dtype)
+        down = flat @ a_low.t()
+        out = F.linear(flat, weight, bias)
+        out.addmm_(down, b_low.t())
+        ctx.save_for_backward(flat, down, a_low, b_low, weight)
+        ctx.scale = scale
+        ctx.types = (a.dtype, b.dtype)
+        return out.view(*x.shape[:-1], out.shape[-1])
+
+    @staticmethod
+    def backward(ctx: Any, *grad_outputs: Any) -> Any:
+        flat, down, a_low, b_low, weight = ctx.saved_tensors
+        a_type, b_type = ctx.types
+        grad = grad_outputs[0]
+        g = grad.reshape(-1, grad.shape[-1])
+        up = g @ b_low
+        grad_b = (g.t() @ down).to(b_type).mul_(ctx.scale)
+        grad_a = (up.t() @ flat).to(a_type)
+        grad_x = None
+        if ctx.needs_input_grad[0]:
+            grad_x = g @ weight
+            grad_x.addmm_(up, a_low)
+            grad_x = grad_x.view(*grad.shape[:-1], grad_x.shape[-1])
+        return grad_x, None, None, grad_a, grad_b, None
+
+
+def _fast_forward(layer: Any) -> Callable[..., Tensor]:
+    slow: Callable[..., Tensor] = layer.forward
+
+    def forward(x: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+        active: list[str] = layer.active_adapters
+        if args or kwargs or layer.disable_adapters or layer.merged or len(active) != 1:
+            return slow(x, *args, **kwargs)
+        name = active[0]
+        if name not in layer.lora_A or name in layer.lora_variant:
+            return slow(x)
+        dropout = layer.lora_dropout[name]
+        if layer.training and not isinstance(dropout, nn.Identity):
+            return slow(x)
+        base = layer.base_layer
+        a, b = layer.lora_A[name].weight, layer.lora_B[name].weight
+        return _FusedLora.apply(x, base.weight, base.bias, a, b, layer.scaling[name])
+
+    return forward
+
+
+def fuse(model: nn.Module) -> int:
+    """Route every plain LoRA linear layer through the fused kernel; returns how many."""
+    from peft.tuners.lora.layer import Linear
+
+    count = 0
+    for module in model.modules():
+        plain = type(module) is Linear and type(module.base_layer) is nn.Linear
+        if plain and "forward" not in module.__dict__:
+            module.forward = _fast_forward(module)  # type: ignore[method-assign]
+            count += 1
+    return count
+
+
+def attach(model: nn.Module, settings: Adapter, *, seed: int, task: str | None) -> PeftModel:
+    """A new adapter on ``model``: A random (seeded), B zero, so nothing changes at step 0.
+
+    ``task`` is PEFT's task type (``CAUSAL_LM``), or None for an encoder. Raises ``ModelError``
+    when ``targets`` names no layer.
+    """
+    from peft import LoraConfig, get_peft_model
+
+    config = LoraConfig(
+        r=settings.rank,
+        lora_alpha=settings.alpha,
+        lora_dropout=settings.dropout,
+        target_modules=settings.targets,
+        use_rslora=settings.rslora,
+        use_dora=settings.dora,
+        task_type=task,
+        bias="none",
+    )
+    linear = sorted(
+        {n.rsplit(".", 1)[-1] for n, m in model.named_modules() if isinstance(m, nn.Linear)}
+    )
+    torch.manual_seed(seed)
+    try:
+        adapted: Any = get_peft_model(model, config)  # pyright: ignore[reportArgumentType]
+    except ValueError as error:
+        raise ModelError(
+            f"adapter.targets {settings.targets}: {error}",
+            f"Linear layers of this base: {', '.join(linear)}",
+        ) from error
+    fuse(adapted)
+    return adapted
+
+
+def load_adapter(model: nn.Module, folder: Path, name: str) -> PeftModel:
+    """Attach the adapter saved in ``folder`` under ``name``; every one of its tensors must fit.
+
+    PEFT only warns about missing keys (peft#2699), so they are compared here.
+    """
+    from peft import PeftModel, get_peft_model_state_dict
+    from safetensors.torch import load_file
+
+    if isinstance(model, PeftModel):
+        model.load_adapter(str(folder), adapter_name=name)
+        adapted: Any = model
+    else:
+        adapted = PeftModel.from_pretrained(model, str(folder), adapter_name=name)  # pyright: ignore[reportArgumentType]
+    saved = load_file(folder / "adapter_model.safetensors")
+    loaded = get_peft_model_state_dict(adapted, adapter_name=name)
+    unmatched = sorted(saved.keys() ^ loaded.keys())
+    if unmatched or any(not torch.equal(saved[key], loaded[key].cpu()) for key in saved):
+        raise ModelError(
+            f"{folder}: the adapter does not fit this base ({len(unmatched)} tensors unmatched)",
+            "It was trained on another base; serve it with the base named in its manifest.",
+        )
+    fuse(adapted)
+    return adapted
+
+
+def trainable(model: nn.Module) -> dict[str, nn.Parameter]:
+    """The parameters that train, by name."""
+    return {name: p for name, p in model.named_parameters() if p.requires_grad}
+
+
+def delta_norm(model: nn.Module, adapter: str = "default") -> float:
+    """Frobenius norm of s·B·A over all layers: zero means that the adapter does nothing."""
+    total = 0.0
+    module: Any
+    for module in model.modules():
+        if hasattr(module, "lora_A") and adapter in module.lora_A:
+            a, b = module.lora_A[adapter].weight, module.lora_B[adapter].weight
+            product = (b.detach().float() @ a.detach().float()) * module.scaling[adapter]
+            total += float(product.pow(2).sum())
+    return total**0.5
+
+
+def require_delta(model: nn.Module, when: str, adapter: str = "default") -> float:
+    """The tripwire: raises ``TrainingError`` if the adapter changes nothing."""
+    norm = delta_norm(model, adapter)
+    if not norm > 0:
+        raise TrainingError(
+            f"the adapter's weights are still zero {when}: nothing was learnt",
+            "Check that the learning rate is above zero and that the targets exist in this base.",
+        )
+    return norm

@@ -1,0 +1,88 @@
+"""Loaded bases, each once a process, shared by every specialist that stands on it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Generator
+from contextlib import contextmanager
+from typing import Any
+
+from assay.errors import ModelError
+from assay.models.load import Causal, Embedder, load_causal, load_embedder
+from assay.models.precision import decide
+from assay.models.store import BaseRef, resolve
+from assay.observability.progress import Progress
+from assay.recipe.schema import Base
+
+
+class BasePool:
+    """Loads a base on first use and keeps it; safe to use from several threads."""
+
+    def __init__(self, progress: Progress) -> None:
+        self.progress = progress
+        self._lock = threading.RLock()
+        self._refs: dict[str, BaseRef] = {}
+        self._causal: dict[tuple[str, str], SharedCausal] = {}
+        self._embedders: dict[str, Embedder] = {}
+
+    def ref(self, base: Base, digest: str | None = None) -> BaseRef:
+        """The verified base; raises ``ModelError`` if its digest is not the one expected."""
+        with self._lock:
+            if base.model not in self._refs:
+                self._refs[base.model] = resolve(base, self.progress)
+            ref = self._refs[base.model]
+        if digest is not None and ref.digest != digest:
+            raise ModelError(
+                f"{base.model}: this copy has digest {ref.digest[:12]}, the specialist was trained "
+                f"on {digest[:12]}",
+                "Fetch the base it names, or train the specialist again on this one.",
+            )
+        return ref
+
+    def causal(self, base: Base, digest: str | None = None) -> SharedCausal:
+        """A language model, with the adapters of every specialist that uses it."""
+        ref = self.ref(base, digest)
+        key = (ref.digest, base.precision)
+        with self._lock:
+            if key not in self._causal:
+                loaded = load_causal(ref, decide(base.precision), self.progress)
+                self._causal[key] = SharedCausal(loaded)
+            return self._causal[key]
+
+    def embedder(self, base: Base, digest: str | None = None) -> Embedder:
+        """A text encoder, frozen: do not train it, ask ``load_embedder`` for a copy."""
+        ref = self.ref(base, digest)
+        with self._lock:
+            if ref.digest not in self._embedders:
+                self._embedders[ref.digest] = load_embedder(ref, self.progress)
+            return self._embedders[ref.digest]
+
+
+class SharedCausal:
+    """One language model and the adapters on it; ``using`` makes one of them active."""
+
+    def __init__(self, causal: Causal) -> None:
+        self.causal = causal
+        self.model: Any = causal.model  # a PeftModel once the first adapter is on
+        self.tokenizer: Any = causal.tokenizer
+        self.adapters: set[str] = set()
+        self._lock = threading.RLock()
+
+    @contextmanager
+    def using(self, adapter: str | None) -> Generator[Any]:
+        """The model with that adapter active (None: the bare base), to one thread at a time."""
+        with self._lock:
+            if adapter is not None:
+                self.model.set_adapter(adapter, inference_mode=True)
+                yield self.model
+            elif self.adapters:
+                with self.model.disable_adapter():
+                    yield self.model
+            else:
+                yield self.model
+
+    @contextmanager
+    def changing(self) -> Generator[None]:
+        """Exclusive access while an adapter is added."""
+        with self._lock:
+            yield

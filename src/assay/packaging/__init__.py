@@ -1,0 +1,1 @@
+"""Signed packages: build them, verify them, and the keys that decide whom to believe."""

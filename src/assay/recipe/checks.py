@@ -1,0 +1,127 @@
+"""What types cannot say about a recipe: names that must exist, numbers that must fit together.
+
+These faults would otherwise show up after hours of training, at the gate.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from assay.errors import did_you_mean
+from assay.recipe.schema import Recipe
+from assay.recipe.tree import Keys
+
+METRICS: dict[str, tuple[str, ...]] = {
+    "label": ("accuracy", "macro_f1", "valid", "ece", "brier"),
+    "json": (
+        "exact_match",
+        "valid",
+        "intent_accuracy",
+        "slot_precision",
+        "slot_recall",
+        "slot_f1",
+    ),
+    "text": ("exact_match", "token_f1", "chrf", "valid"),
+}
+LOWER_IS_BETTER = ("ece", "brier")
+TRAINED_BY_THE_LOOP = ("encoder", "llm")
+
+
+def checks(recipe: Recipe) -> Iterator[tuple[Keys, str]]:
+    """Every ``(key path, problem)`` in a recipe whose types are right."""
+    yield from _gate(recipe)
+    yield from _schema(recipe)
+    yield from _ladder(recipe)
+    yield from _numbers(recipe)
+
+
+def metrics_of(recipe: Recipe) -> list[str]:
+    """The metrics that an evaluation of this recipe computes."""
+    needs = {"intent": recipe.task.intent_field, "slot": recipe.task.slots_field}
+    names = METRICS[recipe.task.output]
+    return [name for name in names if needs.get(name.split("_")[0], "needed by nothing")]
+
+
+def _gate(recipe: Recipe) -> Iterator[tuple[Keys, str]]:
+    known = metrics_of(recipe)
+    primary = recipe.gate.primary
+    if primary not in known:
+        yield ("gate", "primary"), _unknown_metric(primary, recipe)
+    elif primary in LOWER_IS_BETTER:
+        yield ("gate", "primary"), f"{primary} is better when lower; compare by a gain"
+    for key, bound in recipe.gate.thresholds.items():
+        keys = ("gate", "thresholds", key)
+        name = key.removeprefix("max_")
+        if name not in known:
+            yield keys, _unknown_metric(name, recipe)
+        elif name in LOWER_IS_BETTER and key == name:
+            yield keys, f"{name} is better when lower: write max_{name}, its largest value"
+        elif not 0 <= bound <= 1:
+            share = f"; write {bound / 100:g}" if 1 < bound <= 100 else ""
+            yield keys, f"must be a share between 0 and 1, but is the number {bound:g}{share}"
+
+
+def _unknown_metric(name: str, recipe: Recipe) -> str:
+    output = recipe.task.output
+    lacking = name in METRICS[output]
+    if lacking:
+        field = "intent_field" if name.startswith("intent") else "slots_field"
+        return f'the metric "{name}" needs task.{field}'
+    return f'no metric "{name}" for output: {output}.{did_you_mean(name, metrics_of(recipe))}'
+
+
+def _schema(recipe: Recipe) -> Iterator[tuple[Keys, str]]:
+    schema = recipe.task.json_schema
+    if schema is None:
+        return
+    from jsonschema import Draft202012Validator, SchemaError
+
+    try:
+        Draft202012Validator.check_schema(schema)
+    except SchemaError as error:
+        place = ".".join(str(key) for key in error.absolute_path)
+        inside = f" at {place}" if place else ""
+        yield ("task", "schema"), f"not a JSON Schema{inside}: {error.message}"
+        return
+    properties = schema.get("properties")
+    if not isinstance(properties, dict):
+        return
+    for field in ("intent_field", "slots_field"):
+        name = getattr(recipe.task, field)
+        if name is not None and name not in properties:
+            hint = did_you_mean(name, [str(key) for key in properties])
+            yield ("task", field), f'the schema has no property "{name}".{hint}'
+
+
+def _ladder(recipe: Recipe) -> Iterator[tuple[Keys, str]]:
+    for index, rung in enumerate(recipe.ladder):
+        keys = ("ladder", index)
+        if rung.adapter is not None and rung.kind != "encoder":
+            yield (*keys, "adapter"), f"only an encoder has its own adapter, not {rung.kind}"
+        if rung.training is not None and rung.kind not in TRAINED_BY_THE_LOOP:
+            yield (*keys, "training"), f"{rung.kind} is not trained by the loop; remove it"
+        if rung.base is not None and rung.kind in ("majority", "tfidf"):
+            yield (*keys, "base"), f"{rung.kind} uses no base; remove it"
+
+
+def _numbers(recipe: Recipe) -> Iterator[tuple[Keys, str]]:
+    data = recipe.data
+    cut = (data.validation_share if data.validation is None else 0) + (
+        data.test_share if data.test is None else 0
+    )
+    if cut >= 1:
+        yield ("data",), "validation_share and test_share together leave nothing to train on"
+    for field, given in (("validation", data.validation), ("test", data.test)):
+        if given is None and getattr(data, f"{field}_share") == 0:
+            yield ("data", f"{field}_share"), f"is 0, and no data.{field} is given; one is needed"
+    loops = [(("training",), recipe.training)] + [
+        (("ladder", index, "training"), rung.training)
+        for index, rung in enumerate(recipe.ladder)
+        if rung.training is not None
+    ]
+    for keys, loop in loops:
+        if loop.micro_batch is not None and loop.micro_batch > loop.batch:
+            problem = f"is {loop.micro_batch}, more than the batch of {loop.batch} it divides"
+            yield (*keys, "micro_batch"), problem
+    if recipe.adapter.targets == []:
+        yield ("adapter", "targets"), "names no layer, so nothing would be trained"

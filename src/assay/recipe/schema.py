@@ -1,0 +1,238 @@
+"""The recipe: every setting of a run, its type, its default and what it trades.
+
+``Recipe`` is the resolved form: profiles are applied before validation, so nothing in it is
+conditional. Unknown keys are refused everywhere.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+RungKind = Literal["majority", "tfidf", "nearest", "embedding", "encoder", "llm"]
+Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
+PositiveInt = Annotated[int, Field(ge=1)]
+
+
+class Section(BaseModel):
+    """Base of every section: frozen, and unknown keys are errors."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Task(Section):
+    """What goes in and what must come out."""
+
+    output: Literal["label", "json", "text"] = Field(
+        description="label: one of a fixed set. json: an object valid under `schema`. text: free."
+    )
+    system: str = Field("", description="System instruction put before every input; part of the prompt.")
+    prompt: str = Field("{input}", description="How an input becomes the user turn; must contain {input}.")
+    answer: str = Field(
+        "{target}",
+        description="How a label becomes the assistant turn, e.g. '**Sentiment:** {target}'; must contain {target}.",
+    )
+    template: Literal["chat", "instruction"] = Field(
+        "chat", description="chat: the base's own chat template. instruction: plain `### Input / ### Response` text."
+    )
+    json_schema: dict[str, Any] | None = Field(
+        None, alias="schema", description="JSON Schema of the answer; required when output is json."
+    )
+    intent_field: str | None = Field(None, description="Top-level JSON key scored as the class (intent accuracy).")
+    slots_field: str | None = Field(None, description="Top-level JSON key whose items are scored as slot F1.")
+    regex: str | None = Field(None, description="Constrain text output to this regular expression.")
+    max_new_tokens: PositiveInt = Field(128, description="Longest answer, in tokens.")
+
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Task:
+        if self.output == "json" and self.json_schema is None:
+            raise ValueError("output is json, so `schema` (a JSON Schema) is required")
+        if self.output != "json" and (self.json_schema or self.intent_field or self.slots_field):
+            raise ValueError("`schema`, `intent_field` and `slots_field` need output: json")
+        if self.regex and self.output != "text":
+            raise ValueError("`regex` needs output: text")
+        if "{input}" not in self.prompt:
+            raise ValueError("`prompt` must contain {input}")
+        if "{target}" not in self.answer:
+            raise ValueError("`answer` must contain {target}")
+        return self
+
+
+class Base(Section):
+    """The model a specialist starts from."""
+
+    model: str = Field(description="A name from `assay models list`, a folder, or hf://owner/name@revision.")
+    precision: Literal["auto", "fp32", "bf16", "nf4"] = Field(
+        "auto", description="auto: bf16 where the processor or GPU computes it natively, else fp32."
+    )
+    allow_noncommercial: bool = Field(
+        False, description="Accept a base whose licence forbids commercial use. Recorded in the package."
+    )
+
+
+class Source(Section):
+    """One table of records."""
+
+    path: str | None = Field(None, description="JSONL, CSV or Parquet file (.gz too); relative to the recipe.")
+    dataset: str | None = Field(None, description="A dataset shipped with Assay, e.g. banking77/train.")
+    hub: str | None = Field(None, description="hf://owner/name@revision#split; needs the `hub` extra.")
+    sql: str | None = Field(None, description="SELECT statement, run against `url`.")
+    url: str | None = Field(None, description="SQLAlchemy URL for `sql`, e.g. sqlite:///data.db.")
+
+    @model_validator(mode="after")
+    def _one(self) -> Source:
+        given = [name for name in ("path", "dataset", "hub", "sql") if getattr(self, name)]
+        if len(given) != 1:
+            raise ValueError(f"give exactly one of path, dataset, hub, sql (got {given or 'none'})")
+        if bool(self.sql) != bool(self.url):
+            raise ValueError("`sql` and `url` go together")
+        return self
+
+
+class Limits(Section):
+    """Rows kept of each split, drawn evenly over classes; null keeps all."""
+
+    train: PositiveInt | None = None
+    validation: PositiveInt | None = None
+    test: PositiveInt | None = None
+
+
+class Data(Section):
+    """Where records come from and how they are cleaned and split."""
+
+    train: Source = Field(description="Training records; also split when validation or test is absent.")
+    validation: Source | None = Field(None, description="Given validation split; null cuts one from train.")
+    test: Source | None = Field(None, description="Given, frozen test split; null cuts one from train.")
+    format: Literal["pairs", "messages"] = Field(
+        "pairs", description="pairs: an input column and a target column. messages: chat turns."
+    )
+    input: str = Field("text", description="Column with the input (pairs).")
+    target: str = Field("label", description="Column with the target (pairs); JSON targets may be objects.")
+    messages: str = Field("messages", description="Column with the list of {role, content} turns (messages).")
+    id: str | None = Field(None, description="Column with a unique id; null derives ids from the content.")
+    slice: str | None = Field(None, description="Column whose values are reported as slices; null uses the class.")
+    repair_encoding: bool = Field(True, description="Repair mojibake with ftfy.")
+    near_duplicates: Fraction | None = Field(
+        0.9, description="Drop a row whose word-shingle Jaccard similarity to an earlier one is at least this; null: only exact."
+    )
+    leakage: Fraction | None = Field(
+        0.9, description="Drop a training row this similar to a validation or test row; null: only exact."
+    )
+    validation_share: Fraction = Field(0.1, description="Share of train cut off for validation, by content hash.")
+    test_share: Fraction = Field(0.1, description="Share of train cut off for test, by content hash.")
+    max_tokens: PositiveInt = Field(512, description="Longest example in tokens, prompt and answer together.")
+    overflow: Literal["drop", "truncate", "error"] = Field(
+        "drop", description="What happens to a longer training example; every count is reported."
+    )
+    limit: Limits = Field(default_factory=Limits)
+
+
+class Adapter(Section):
+    """Low-rank adaptation (LoRA, arXiv:2106.09685) through PEFT."""
+
+    rank: PositiveInt = 16
+    alpha: PositiveInt = 32
+    dropout: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.0
+    targets: list[str] | Literal["all-linear"] = "all-linear"
+    rslora: bool = Field(False, description="Scale by alpha/sqrt(rank) (arXiv:2312.03732).")
+    dora: bool = Field(False, description="Weight-decomposed LoRA (arXiv:2402.09353); slower, not mergeable in mixed batches.")
+
+
+class Training(Section):
+    """The one loop's settings. `batch` is the effective batch, over all processes."""
+
+    epochs: Annotated[float, Field(gt=0)] = 1.0
+    max_steps: PositiveInt | None = Field(None, description="Stop after this many optimizer steps; overrides epochs.")
+    batch: PositiveInt = Field(16, description="Examples per optimizer step, over all processes.")
+    micro_batch: PositiveInt | None = Field(None, description="Examples per forward pass; null: the whole batch.")
+    learning_rate: Annotated[float, Field(gt=0)] = 1e-3
+    schedule: Literal["cosine", "linear", "constant"] = "cosine"
+    warmup: Fraction = Field(0.05, description="Share of steps with rising learning rate.")
+    weight_decay: Annotated[float, Field(ge=0)] = 0.0
+    beta2: Annotated[float, Field(gt=0, lt=1)] = 0.999
+    clip: Annotated[float, Field(gt=0)] | None = Field(1.0, description="Largest gradient norm; null: no clipping.")
+    label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    packing: bool = Field(False, description="Put several examples in one row, attention kept inside each (sft).")
+    activation_checkpointing: bool = Field(False, description="Recompute activations: less memory, about 30 % slower.")
+    validate_every: PositiveInt | None = Field(None, description="Steps between validations; null: once an epoch.")
+    validation_items: PositiveInt = Field(256, description="Validation examples used for the training curve.")
+    patience: PositiveInt | None = Field(None, description="Stop after this many validations without improvement.")
+    checkpoint_every: PositiveInt | None = Field(None, description="Steps between checkpoints; null: every 30 seconds of work.")
+    keep_checkpoints: PositiveInt = 2
+    seed: Annotated[int, Field(ge=0)] = 0
+    sinks: list[Literal["tensorboard", "wandb", "mlflow", "trackio"]] = Field(
+        default_factory=lambda: ["tensorboard"], description="Metric sinks beside metrics.jsonl."
+    )
+
+
+class Rung(Section):
+    """One way to do the task, with what differs from the recipe's own settings."""
+
+    kind: RungKind
+    base: Base | None = Field(None, description="The rung's own base; null: the recipe's base.")
+    adapter: Adapter | None = Field(None, description="LoRA for an encoder; null: every weight trains. An llm uses the recipe's adapter.")
+    training: Training | None = Field(None, description="The rung's own loop settings; null: the recipe's.")
+
+
+class Slices(Section):
+    """When a slice of the data counts as bad."""
+
+    min_items: PositiveInt = Field(20, description="Slices with fewer items are listed, not judged.")
+    max_drop: Fraction = Field(0.10, description="Largest drop below the base on any slice, beyond noise.")
+
+
+class Gate(Section):
+    """What a specialist must show before it can be packaged."""
+
+    primary: str = Field(description="The metric compared between candidate, base and cheaper rungs.")
+    thresholds: dict[str, float] = Field(
+        description="Least value of each metric; a key `max_<metric>` (e.g. max_ece) is a largest value."
+    )
+    confidence: Annotated[float, Field(gt=0.5, lt=1)] = 0.95
+    min_gain: Annotated[float, Field(ge=0)] = Field(0.0, description="Least gain over the base: the interval's lower end must exceed it.")
+    min_items: PositiveInt = Field(100, description="Fewer test items give `investigate`.")
+    max_invalid_baseline: Fraction = Field(
+        0.2, description="A base whose answers fail to parse more often than this is a broken baseline: `investigate`."
+    )
+    slices: Slices = Field(default_factory=Slices)
+
+
+class Package(Section):
+    """What goes on the label of the package."""
+
+    version: Annotated[str, Field(pattern=r"^\d+\.\d+\.\d+$")] = "1.0.0"
+    licence: str = Field("proprietary", description="SPDX identifier, or `proprietary`.")
+    description: str = ""
+
+
+class Recipe(Section):
+    """Everything a run needs; the profile is already applied."""
+
+    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$")]
+    summary: str
+    pack: str = "business"
+    task: Task
+    base: Base
+    data: Data
+    ladder: Annotated[list[Rung], Field(min_length=1)] = Field(
+        description="Rungs from cheapest to dearest to serve; the first that passes the gate is shipped."
+    )
+    adapter: Adapter = Field(default_factory=Adapter)
+    training: Training = Field(default_factory=Training)
+    gate: Gate
+    package: Package = Field(default_factory=Package)
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Recipe:
+        kinds = [rung.kind for rung in self.ladder]
+        if len(set(kinds)) != len(kinds):
+            raise ValueError(f"ladder: each kind of rung may appear once (got {', '.join(kinds)})")
+        only_labels = {"tfidf", "embedding", "encoder"} & set(kinds)
+        if self.task.output != "label" and only_labels:
+            raise ValueError(f"ladder: {', '.join(sorted(only_labels))} need task.output: label")
+        if self.training.packing and self.task.output == "label" and "llm" not in kinds:
+            raise ValueError("training.packing needs an llm rung")
+        return self

@@ -1,0 +1,384 @@
+"""A run, stage by stage: data, baseline, train, evaluate, gate, package.
+
+Read ``train`` top to bottom to understand Assay. Each stage leaves its result in the run's folder
+before the next begins, so the same command continues where a killed one stopped, and does nothing
+where the run is complete.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from assay.data.prepare import prepare
+
+from assay import files
+from assay.data.records import Example, Splits
+from assay.errors import AssayError, DataError, GateError, Interrupted
+from assay.observability.progress import SILENT, Progress
+from assay.packaging.build import build
+from assay.packaging.fields import now
+from assay.packaging.keys import KeyPair
+from assay.packaging.manifest import Evidence, claim
+from assay.recipe.load import Loaded, recipe_digest, resolved_yaml
+from assay.recipe.schema import Recipe
+
+STAGES = ("data", "baseline", "train", "evaluate", "gate", "package")
+SPLITS = ("train", "validation", "test")
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run's folder, and what is written there."""
+
+    folder: Path
+
+    @property
+    def state(self) -> dict[str, Any]:
+        """``run.json``."""
+        return files.read_json(self.folder / "run.json")
+
+    @property
+    def name(self) -> str:
+        """The recipe's name."""
+        return self.state["name"]
+
+    @property
+    def profile(self) -> str | None:
+        """The profile it was resolved with."""
+        return self.state["profile"]
+
+    @property
+    def status(self) -> str:
+        """running, complete, failed or interrupted."""
+        return self.state["status"]
+
+    @property
+    def verdict(self) -> str | None:
+        """pass, fail, investigate; None before the gate."""
+        return self.state.get("verdict")
+
+    @property
+    def evaluation(self) -> dict[str, Any] | None:
+        """``evaluation.json``, or None before the gate."""
+        path = self.folder / "evaluation.json"
+        return files.read_json(path) if path.is_file() else None
+
+    @property
+    def ladder(self) -> list[dict[str, Any]]:
+        """``ladder.json``: one entry a rung."""
+        path = self.folder / "ladder.json"
+        return files.read_json(path) if path.is_file() else []
+
+    @property
+    def report_path(self) -> Path:
+        """The HTML report."""
+        return self.folder / "report" / "index.html"
+
+    @property
+    def package_path(self) -> Path | None:
+        """The newest package made from this run, or None."""
+        made = sorted(
+            (self.folder / "packages").glob("*.tgsp"), key=lambda path: path.stat().st_mtime
+        )
+        return made[-1] if made else None
+
+    def curves(self) -> dict[str, list[dict[str, Any]]]:
+        """Rows of ``metrics.jsonl`` of each trained rung."""
+        paths = sorted(self.folder.glob("rungs/*/metrics.jsonl"))
+        return {path.parent.name: files.read_jsonl(path) for path in paths}
+
+
+def open_run(folder: Path) -> Run:
+    """The run in ``folder``; raises ``DataError`` when there is none."""
+    if not (folder / "run.json").is_file():
+        raise DataError(f"{folder}: not a run (no run.json)", "See: assay runs list")
+    return Run(folder)
+
+
+def list_runs(root: Path) -> list[Run]:
+    """Every run below ``root``, by name and profile."""
+    return [Run(path.parent) for path in sorted(root.glob("*/*/run.json"))]
+
+
+def train(
+    loaded: Loaded,
+    *,
+    root: Path = Path("runs"),
+    folder: Path | None = None,
+    all_rungs: bool = False,
+    fresh: bool = False,
+    progress: Progress = SILENT,
+) -> Run:
+    """Execute a recipe: everything up to the gate's verdict and the report.
+
+    The folder's name carries the digest of the resolved recipe, so the same recipe finds its own
+    run again: complete runs are returned at once, interrupted ones go on. Raises ``AssayError``
+    with the state on disk saying which stage failed.
+    """
+    recipe = loaded.recipe
+    identity = recipe_digest(recipe)
+    run = Run(folder or root / recipe.name / f"{loaded.profile or 'plain'}-{identity[:8]}")
+    if fresh and run.folder.exists():
+        shutil.rmtree(run.folder)
+    if _finished(run, identity, all_rungs):
+        progress.say(f"{run.folder}: already complete, nothing to do (--fresh starts again)")
+        return run
+    stages = _Stages(run, loaded, identity, progress)
+    try:
+        splits = stages.do("data", lambda: _data(run, loaded, progress))
+        _climb(run, recipe, splits, all_rungs, stages, progress)
+    except Interrupted:
+        stages.finish("interrupted")
+        raise
+    except (AssayError, KeyboardInterrupt) as error:
+        stages.finish("interrupted" if isinstance(error, KeyboardInterrupt) else "failed")
+        raise
+    stages.finish("complete")
+    return run
+
+
+def _finished(run: Run, identity: str, all_rungs: bool) -> bool:
+    if not (run.folder / "run.json").is_file():
+        return False
+    state = run.state
+    if state["recipe_digest"] != identity:
+        raise DataError(
+            f"{run.folder}: holds a run of another recipe (digest {state['recipe_digest'][:8]})",
+            "Choose another --folder, or --fresh to replace it.",
+        )
+    reached = all(entry["reached"] for entry in run.ladder)
+    return state["status"] == "complete" and (reached or not all_rungs)
+
+
+class _Stages:
+    """Keeps ``run.json`` up to date: which stage is done, how long it took."""
+
+    def __init__(self, run: Run, loaded: Loaded, identity: str, progress: Progress) -> None:
+        self.run = run
+        self.progress = progress
+        path = run.folder / "run.json"
+        if path.is_file():
+            self.state: dict[str, Any] = files.read_json(path)
+        else:
+            self.state = {
+                "format": 1,
+                "name": loaded.recipe.name,
+                "profile": loaded.profile,
+                "recipe_digest": identity,
+                "created": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+                "stages": {},
+            }
+            files.write_text(run.folder / "recipe.yaml", resolved_yaml(loaded.recipe))
+            files.write_json(run.folder / "environment.json", environment())
+        self.state["status"] = "running"
+        self._write()
+
+    def do(self, stage: str, work: Callable[[], Any]) -> Any:
+        """Run one stage and record its time."""
+        began = time.monotonic()
+        self.state["stages"][stage] = {"status": "running"}
+        self._write()
+        result = work()
+        earlier = self.state["stages"][stage].get("seconds", 0.0)
+        seconds = round(earlier + time.monotonic() - began, 2)
+        self.state["stages"][stage] = {"status": "done", "seconds": seconds}
+        self._write()
+        return result
+
+    def note(self, **facts: Any) -> None:
+        """Record facts of the whole run."""
+        self.state.update(facts)
+        self._write()
+
+    def finish(self, status: str) -> None:
+        """Record how it ended."""
+        self.state["status"] = status
+        self._write()
+
+    def _write(self) -> None:
+        files.write_json(self.run.folder / "run.json", self.state)
+
+
+def _data(run: Run, loaded: Loaded, progress: Progress) -> Splits:
+    """Prepare the splits once; a later start reads the same rows from the run's folder."""
+    folder = run.folder / "data"
+    if (folder / "report.json").is_file():
+        report: dict[str, Any] = files.read_json(folder / "report.json")
+        rows = {name: _read_split(folder / f"{name}.jsonl", report, name) for name in SPLITS}
+        return Splits(
+            rows["train"], rows["validation"], rows["test"], tuple(report["labels"]), report
+        )
+    splits = prepare(loaded.recipe, loaded.path.parent, progress)
+    with files.new_directory(folder) as target:
+        for name in SPLITS:
+            files.write_jsonl(
+                target / f"{name}.jsonl", [e.as_json() for e in getattr(splits, name)]
+            )
+        digests = {name: files.sha256_file(target / f"{name}.jsonl") for name in SPLITS}
+        report = {**splits.report, "labels": list(splits.labels), "files": digests}
+        files.write_json(target / "report.json", report)
+    return Splits(splits.train, splits.validation, splits.test, splits.labels, report)
+
+
+def _read_split(path: Path, report: dict[str, Any], name: str) -> tuple[Example, ...]:
+    if files.sha256_file(path) != report["files"][name]:
+        raise DataError(
+            f"{path}: was changed after the run began", "Start the run again: assay train … --fresh"
+        )
+    return tuple(Example.from_json(row) for row in files.read_jsonl(path))
+
+
+def _climb(
+    run: Run,
+    recipe: Recipe,
+    splits: Splits,
+    all_rungs: bool,
+    stages: _Stages,
+    progress: Progress,
+) -> None:
+    """Baseline, ladder on validation, evidence on test, verdict, report."""
+    from assay.evaluation.evaluate import evaluate
+    from assay.evaluation.evidence import write_evidence
+
+    from assay.evaluation.ladder import Climb, answer, base_answers, climb_ladder, ordered
+    from assay.evaluation.parity import certify
+    from assay.models.pool import BasePool
+
+    climb = Climb(recipe, splits, run.folder, BasePool(progress), progress)
+    settings = {rung.kind: rung for rung in ordered(recipe)}
+    own = next((r for r in reversed(ordered(recipe)) if r.base is None), ordered(recipe)[-1])
+    stages.do("baseline", lambda: base_answers(climb, own, "test"))
+    steps, entries, chosen = stages.do("train", lambda: climb_ladder(climb, all_rungs=all_rungs))
+    files.write_json(run.folder / "ladder.json", entries)
+    selected = steps[chosen]
+
+    def assess() -> Any:
+        base = base_answers(climb, settings[selected.kind], "test")
+        answers = [answer(s.kind, s.rung, splits.test, progress) for s in steps[: chosen + 1]]
+        temperature = selected.rung.card.temperature
+        result = evaluate(
+            recipe, splits.labels, splits.test, answers[-1], base, answers[:-1], temperature
+        )
+        write_evidence(run.folder / "evidence", recipe, splits, answers[-1], base, answers[:-1])
+        return result
+
+    evaluation = stages.do("evaluate", assess).as_json()
+    saved = run.folder / "rungs" / selected.kind / "rung"
+    certificate = stages.do("gate", lambda: certify(selected.rung, saved, splits.test, progress))
+    files.write_json(run.folder / "parity.json", certificate)
+    files.write_json(run.folder / "evaluation.json", evaluation)
+    stages.note(selected=selected.kind, verdict=evaluation["gate"]["verdict"])
+    report(run, recipe)
+
+
+def report(run: Run, recipe: Recipe | None = None) -> Path:
+    """Write the run's report again; returns the HTML file."""
+    from assay.evaluation.report import write_report
+
+    from assay.recipe.load import load
+
+    recipe = recipe or load(run.folder / "recipe.yaml").recipe
+    evaluation = run.evaluation
+    if evaluation is None:
+        raise GateError(f"{run.folder}: has no verdict yet", "Finish it first: assay train …")
+    state = run.state
+    flags = f" --profile {run.profile}" if run.profile else ""
+    context = {
+        "name": run.name,
+        "profile": run.profile,
+        "summary": recipe.summary,
+        "created": state["created"],
+        "recipe_yaml": (run.folder / "recipe.yaml").read_text(encoding="utf-8"),
+        "data": files.read_json(run.folder / "data" / "report.json"),
+        "environment": files.read_json(run.folder / "environment.json"),
+        "commands": [f"assay train {run.name}{flags}", f"assay package {run.folder}"],
+        "parity": files.read_json(run.folder / "parity.json"),
+        "base": evaluation["base"]["name"],
+        "stages": state["stages"],
+    }
+    return write_report(run.folder, evaluation, run.ladder, run.curves(), context)
+
+
+def package(
+    run: Run,
+    key: KeyPair,
+    *,
+    override: str | None = None,
+    target: Path | None = None,
+    progress: Progress = SILENT,
+) -> Path:
+    """Sign what the run proved; raises ``GateError`` unless it passed or ``override`` says why."""
+    state, evaluation = run.state, run.evaluation
+    if state["status"] != "complete" or evaluation is None:
+        raise GateError(
+            f"{run.folder}: the run is {state['status']}, it has no verdict to sign",
+            f"Finish it first: assay train {run.name}",
+        )
+    from assay.evaluation.rungs.card import Card
+    from assay.recipe.load import load
+
+    recipe = load(run.folder / "recipe.yaml").recipe
+    saved = run.folder / "rungs" / state["selected"] / "rung"
+    card = Card.read(saved)
+    data: dict[str, Any] = files.read_json(run.folder / "data" / "report.json")
+    name = f"{recipe.name}-{recipe.package.version}.tgsp"
+    progress.say(f"packing {saved} as {name}, signed by {key.public.name}")
+    claims = claim(
+        name=recipe.name,
+        version=recipe.package.version,
+        created=now(),
+        specialist={"kind": card.kind, "output": card.task.output, "labels": len(card.labels)},
+        base=card.base.model_dump(include={"name", "digest", "licence"}) if card.base else None,
+        template_digest=card.template_digest,
+        recipe={"name": recipe.name, "profile": run.profile, "digest": state["recipe_digest"]},
+        data=data["files"],
+        evidence=Evidence.of(evaluation),
+        verdict=evaluation["gate"]["verdict"],
+        override={"reason": override, "by": key.public.name} if override else None,
+        licence=recipe.package.licence,
+        parity=files.read_json(run.folder / "parity.json"),
+    )
+    made = build(saved, claims, key, target or run.folder / "packages" / name)
+    state["stages"]["package"] = {"status": "done", "file": made.name}
+    files.write_json(run.folder / "run.json", state)
+    return made
+
+
+PACKAGES: Sequence[str] = (
+    "torch", "transformers", "peft", "accelerate", "tokenizers", "safetensors", "numpy",
+    "scikit-learn", "llguidance", "cryptography",
+)  # fmt: skip
+
+
+def environment() -> dict[str, Any]:
+    """What the numbers were made on: versions, processor, cores."""
+    from assay.models.precision import device, native_bf16
+
+    return {
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "processor": _processor(),
+        "cores": os.cpu_count(),
+        "device": str(device()),
+        "native_bf16": native_bf16(),
+        "packages": {name: metadata.version(name) for name in PACKAGES},
+        "assay": metadata.version("assay"),
+    }
+
+
+def _processor() -> str:
+    info = Path("/proc/cpuinfo")
+    if info.is_file():
+        for line in info.read_text(encoding="utf-8").splitlines():
+            if line.startswith("model name"):
+                return line.split(":", 1)[1].strip()
+    return platform.processor() or platform.machine()

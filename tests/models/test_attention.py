@@ -1,0 +1,43 @@
+"""The short-sequence kernel against PyTorch's scaled dot-product attention."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+
+from assay.models.attention import attend
+
+
+@pytest.mark.parametrize("heads,groups", [(4, 4), (6, 2), (9, 3)])
+@pytest.mark.parametrize("masked", [False, True])
+def test_agrees_with_sdpa_forward_and_backward(heads: int, groups: int, masked: bool) -> None:
+    generator = torch.Generator().manual_seed(0)
+    q = torch.randn(2, heads, 5, 8, generator=generator, requires_grad=True)
+    k = torch.randn(2, groups, 7, 8, generator=generator, requires_grad=True)
+    v = torch.randn(2, groups, 7, 8, generator=generator, requires_grad=True)
+    mask = torch.ones(2, 1, 5, 7, dtype=torch.bool).tril(2) if masked else None
+    expected = nn.functional.scaled_dot_product_attention(
+        q, k, v, attn_mask=mask, enable_gqa=True
+    ).transpose(1, 2)
+    actual, _ = attend(nn.Module(), q, k, v, mask)
+    torch.testing.assert_close(actual, expected)
+    wanted = torch.autograd.grad(expected.sum(), (q, k, v), retain_graph=True)
+    for one, other in zip(torch.autograd.grad(actual.sum(), (q, k, v)), wanted, strict=True):
+        torch.testing.assert_close(one, other, atol=1e-5, rtol=1e-5)
+
+
+def test_a_causal_module_without_a_mask_attends_causally() -> None:
+    module = nn.Module()
+    module.is_causal = True
+    q = torch.randn(1, 2, 6, 4, generator=torch.Generator().manual_seed(1))
+    expected = nn.functional.scaled_dot_product_attention(q, q, q, is_causal=True).transpose(1, 2)
+    actual, _ = attend(module, q, q, q, None)
+    torch.testing.assert_close(actual, expected)
+
+
+def test_an_additive_mask_is_added() -> None:
+    q = torch.randn(1, 2, 3, 4, generator=torch.Generator().manual_seed(2))
+    bias = torch.randn(1, 1, 3, 3, generator=torch.Generator().manual_seed(3))
+    expected = nn.functional.scaled_dot_product_attention(q, q, q, attn_mask=bias).transpose(1, 2)
+    torch.testing.assert_close(attend(nn.Module(), q, q, q, bias)[0], expected)

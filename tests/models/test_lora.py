@@ -1,0 +1,118 @@
+"""The fused LoRA kernel against PEFT's own layer, and the tripwires."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+
+from assay.errors import ModelError, TrainingError
+from assay.models import lora
+from assay.recipe.schema import Adapter
+
+
+def adapted(model: Any, fuse: bool, monkeypatch: pytest.MonkeyPatch, **settings: Any) -> Any:
+    """The model with a non-zero adapter, through the fused kernel or through PEFT."""
+    if not fuse:
+        monkeypatch.setattr(lora, "fuse", lambda model: 0)
+    result = lora.attach(model, Adapter(rank=4, alpha=8, **settings), seed=1, task="CAUSAL_LM")
+    monkeypatch.undo()
+    generator = torch.Generator().manual_seed(2)
+    for name, parameter in result.named_parameters():
+        if "lora_B" in name:
+            parameter.data.copy_(torch.randn(parameter.shape, generator=generator) * 0.05)
+    return result
+
+
+def gradients(model: Any, ids: torch.Tensor) -> dict[str, torch.Tensor]:
+    model(input_ids=ids, labels=ids).loss.backward()
+    return {n: p.grad.clone() for n, p in model.named_parameters() if p.grad is not None}
+
+
+@pytest.mark.parametrize("settings", [{}, {"rslora": True}, {"targets": ["q_proj", "down_proj"]}])
+def test_fused_kernel_has_pefts_outputs_and_gradients(
+    tiny_folder: Any, monkeypatch: pytest.MonkeyPatch, settings: dict[str, Any]
+) -> None:
+    from transformers import AutoModelForCausalLM
+
+    ids = torch.arange(3, 27).reshape(2, 12)
+    results = []
+    for fuse in (False, True):
+        model = AutoModelForCausalLM.from_pretrained(tiny_folder, dtype=torch.float32)
+        model = adapted(model, fuse, monkeypatch, **settings)
+        fused = [m for m in model.modules() if "forward" in m.__dict__]
+        assert bool(fused) is fuse
+        results.append((model(input_ids=ids).logits.detach(), gradients(model, ids)))
+    (logits, grads), (fused_logits, fused_grads) = results
+    torch.testing.assert_close(fused_logits, logits, atol=1e-5, rtol=1e-5)
+    assert grads.keys() == fused_grads.keys() and grads
+    for name in grads:
+        torch.testing.assert_close(fused_grads[name], grads[name], atol=1e-6, rtol=1e-4)
+
+
+def test_dora_and_training_dropout_go_through_peft(
+    tiny: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model, _ = tiny
+    model = adapted(model, True, monkeypatch, dora=True)
+    calls: list[int] = []
+    monkeypatch.setattr(lora._FusedLora, "apply", lambda *a: calls.append(1))
+    model(input_ids=torch.tensor([[5, 6, 7]]))
+    assert not calls
+
+
+def test_disabled_adapter_gives_the_base(tiny: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    model, _ = tiny
+    ids = torch.tensor([[5, 6, 7, 8]])
+    before = model(input_ids=ids).logits.detach()
+    model = adapted(model, True, monkeypatch)
+    assert not torch.allclose(model(input_ids=ids).logits, before)
+    with model.disable_adapter():
+        torch.testing.assert_close(model(input_ids=ids).logits, before, atol=0, rtol=0)
+
+
+def test_a_new_adapter_changes_nothing_and_trips_the_wire(tiny: Any) -> None:
+    model, _ = tiny
+    ids = torch.tensor([[5, 6, 7, 8]])
+    before = model(input_ids=ids).logits.detach()
+    model = lora.attach(model, Adapter(rank=4), seed=0, task="CAUSAL_LM")
+    torch.testing.assert_close(model(input_ids=ids).logits, before, atol=0, rtol=0)
+    with pytest.raises(TrainingError, match="nothing was learnt"):
+        lora.require_delta(model, "after training")
+
+
+def test_unknown_target_lists_the_layers(tiny: Any) -> None:
+    model, _ = tiny
+    with pytest.raises(ModelError, match="q_proj") as error:
+        lora.attach(model, Adapter(rank=4, targets=["query"]), seed=0, task="CAUSAL_LM")
+    assert "query" in error.value.cause
+
+
+def test_an_adapter_for_another_shape_is_refused(
+    tiny: Any, tmp_path: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    model, _ = tiny
+    adapted(model, True, monkeypatch).save_pretrained(tmp_path)
+    fewer = LlamaConfig(**{**model.config.to_dict(), "num_hidden_layers": 1, "layer_types": None})
+    with pytest.raises(ModelError, match="does not fit"):
+        lora.load_adapter(LlamaForCausalLM(fewer), tmp_path, "other")
+
+
+def test_a_saved_adapter_comes_back_equal(
+    tiny: Any, tiny_folder: Any, tmp_path: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from transformers import AutoModelForCausalLM
+
+    model, _ = tiny
+    ids = torch.tensor([[5, 6, 7, 8]])
+    trained = adapted(model, True, monkeypatch)
+    trained.save_pretrained(tmp_path)
+    fresh = AutoModelForCausalLM.from_pretrained(tiny_folder, dtype=torch.float32)
+    again = lora.load_adapter(fresh, tmp_path, "specialist")
+    torch.testing.assert_close(
+        again(input_ids=ids).logits, trained(input_ids=ids).logits, atol=1e-6, rtol=1e-5
+    )
+    assert lora.delta_norm(again, "specialist") == pytest.approx(lora.delta_norm(trained))
