@@ -249,14 +249,14 @@ def _climb(
     from assay.evaluation.evaluate import evaluate
     from assay.evaluation.evidence import write_evidence
 
-    from assay.evaluation.ladder import Climb, answer, base_answers, climb_ladder, ordered
+    from assay.evaluation.ladder import Climb, answer, base_answers, climb_ladder, ordered, rung_base
     from assay.evaluation.parity import certify
     from assay.models.pool import BasePool
 
     climb = Climb(recipe, splits, run.folder, BasePool(progress), progress)
     settings = {rung.kind: rung for rung in ordered(recipe)}
-    own = next((r for r in reversed(ordered(recipe)) if r.base is None), ordered(recipe)[-1])
-    stages.do("baseline", lambda: base_answers(climb, own, "test"))
+    first = next((r for r in ordered(recipe) if rung_base(recipe, r)), ordered(recipe)[0])
+    stages.do("baseline", lambda: base_answers(climb, first, "test"))
     steps, entries, chosen = stages.do("train", lambda: climb_ladder(climb, all_rungs=all_rungs))
     files.write_json(run.folder / "ladder.json", entries)
     selected = steps[chosen]

@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from assay.models.load import Embedder
+from assay.models.precision import native_bf16
 from assay.observability.progress import Progress
+
+
+def fast_math(where: torch.device) -> Any:
+    """Compute matrix products in bf16 where the machine does so natively; weights stay fp32."""
+    if where.type == "cuda" or native_bf16():
+        return torch.autocast(where.type, torch.bfloat16)
+    return contextlib.nullcontext()
 
 
 def mean_pool(hidden: Tensor, mask: Tensor) -> Tensor:
@@ -39,8 +49,9 @@ def embed(
                 max_length=max_tokens,
                 return_tensors="pt",
             ).to(where)
-            hidden = embedder.model(**encoded).last_hidden_state
-            pooled = mean_pool(hidden, encoded["attention_mask"])
+            with fast_math(where):
+                hidden = embedder.model(**encoded).last_hidden_state
+            pooled = mean_pool(hidden.float(), encoded["attention_mask"])
             result[chosen] = torch.nn.functional.normalize(pooled, dim=-1).float().cpu().numpy()
             bar.advance(len(chosen))
     return result

@@ -11,8 +11,9 @@ from assay.errors import did_you_mean
 from assay.recipe.schema import Recipe
 from assay.recipe.tree import Keys
 
+CONFIDENCE_METRICS = ("ece", "brier")  # lower is better; need rungs that give a confidence
 METRICS: dict[str, tuple[str, ...]] = {
-    "label": ("accuracy", "macro_f1", "valid", "ece", "brier"),
+    "label": ("accuracy", "macro_f1", "valid", *CONFIDENCE_METRICS),
     "json": (
         "exact_match",
         "valid",
@@ -20,10 +21,17 @@ METRICS: dict[str, tuple[str, ...]] = {
         "slot_precision",
         "slot_recall",
         "slot_f1",
+        *CONFIDENCE_METRICS,
     ),
-    "text": ("exact_match", "token_f1", "chrf", "valid"),
+    "text": ("exact_match", "token_f1", "chrf", "valid", *CONFIDENCE_METRICS),
 }
-LOWER_IS_BETTER = ("ece", "brier")
+NEEDED_FIELD = {  # of task, for a metric to be computed
+    "intent_accuracy": "intent_field",
+    "slot_precision": "slots_field",
+    "slot_recall": "slots_field",
+    "slot_f1": "slots_field",
+}
+WITHOUT_BASE = ("majority", "tfidf", "nearest")
 TRAINED_BY_THE_LOOP = ("encoder", "llm")
 
 
@@ -37,9 +45,9 @@ def checks(recipe: Recipe) -> Iterator[tuple[Keys, str]]:
 
 def metrics_of(recipe: Recipe) -> list[str]:
     """The metrics that an evaluation of this recipe computes."""
-    needs = {"intent": recipe.task.intent_field, "slot": recipe.task.slots_field}
-    names = METRICS[recipe.task.output]
-    return [name for name in names if needs.get(name.split("_")[0], "needed by nothing")]
+    task = recipe.task
+    names = METRICS[task.output]
+    return [name for name in names if name not in NEEDED_FIELD or getattr(task, NEEDED_FIELD[name])]
 
 
 def _gate(recipe: Recipe) -> Iterator[tuple[Keys, str]]:
@@ -47,26 +55,24 @@ def _gate(recipe: Recipe) -> Iterator[tuple[Keys, str]]:
     primary = recipe.gate.primary
     if primary not in known:
         yield ("gate", "primary"), _unknown_metric(primary, recipe)
-    elif primary in LOWER_IS_BETTER:
+    elif primary in CONFIDENCE_METRICS:
         yield ("gate", "primary"), f"{primary} is better when lower; compare by a gain"
     for key, bound in recipe.gate.thresholds.items():
         keys = ("gate", "thresholds", key)
         name = key.removeprefix("max_")
         if name not in known:
             yield keys, _unknown_metric(name, recipe)
-        elif name in LOWER_IS_BETTER and key == name:
+        elif name in CONFIDENCE_METRICS and key == name:
             yield keys, f"{name} is better when lower: write max_{name}, its largest value"
-        elif not 0 <= bound <= 1:
+        elif not 0 <= bound <= 1 and name != "brier":  # Brier's score of many classes reaches 2
             share = f"; write {bound / 100:g}" if 1 < bound <= 100 else ""
             yield keys, f"must be a share between 0 and 1, but is the number {bound:g}{share}"
 
 
 def _unknown_metric(name: str, recipe: Recipe) -> str:
     output = recipe.task.output
-    lacking = name in METRICS[output]
-    if lacking:
-        field = "intent_field" if name.startswith("intent") else "slots_field"
-        return f'the metric "{name}" needs task.{field}'
+    if name in METRICS[output]:
+        return f'the metric "{name}" needs task.{NEEDED_FIELD[name]}'
     return f'no metric "{name}" for output: {output}.{did_you_mean(name, metrics_of(recipe))}'
 
 
@@ -100,7 +106,7 @@ def _ladder(recipe: Recipe) -> Iterator[tuple[Keys, str]]:
             yield (*keys, "adapter"), f"only an encoder has its own adapter, not {rung.kind}"
         if rung.training is not None and rung.kind not in TRAINED_BY_THE_LOOP:
             yield (*keys, "training"), f"{rung.kind} is not trained by the loop; remove it"
-        if rung.base is not None and rung.kind in ("majority", "tfidf"):
+        if rung.base is not None and rung.kind in WITHOUT_BASE:
             yield (*keys, "base"), f"{rung.kind} uses no base; remove it"
 
 

@@ -122,8 +122,7 @@ def leaves(recipe: Recipe) -> list[Leaf]:
 
 
 def _leaves(section: Section, above: Keys) -> Iterator[Leaf]:
-    kind = type(section)
-    for name, field in kind.model_fields.items():
+    for name, field in type(section).model_fields.items():
         keys = (*above, field.alias or name)
         value = getattr(section, name)
         if isinstance(value, Section):
@@ -132,13 +131,12 @@ def _leaves(section: Section, above: Keys) -> Iterator[Leaf]:
             for index, item in enumerate(value):
                 yield from _leaves(item, (*keys, index))
         elif field.annotation == dict[str, float]:  # thresholds: each is a setting of its own
-            yield from (_leaf(kind, field, (*keys, key), value[key]) for key in value)
+            yield from (_leaf(field, (*keys, key), value[key]) for key in value)
         else:
-            yield _leaf(kind, field, keys, value)
+            yield _leaf(field, keys, value)
 
 
-def _leaf(owner: type[Section], field: FieldInfo, keys: Keys, value: Any) -> Leaf:
+def _leaf(field: FieldInfo, keys: Keys, value: Any) -> Leaf:
     required = field.is_required()
     default = None if required else field.get_default(call_default_factory=True)
-    meaning = field.description or (owner.__doc__ or "").split("\n")[0]
-    return Leaf(keys, value, meaning, default, required)
+    return Leaf(keys, value, field.description or "", default, required)

@@ -21,6 +21,7 @@ from assay.recipe.tree import (
     Origin,
     dotted,
     error_of,
+    in_order,
     merge,
     origins,
     plain,
@@ -28,7 +29,15 @@ from assay.recipe.tree import (
 )
 from assay.recipe.validate import validated
 
-__all__ = ["Loaded", "Origin", "load", "recipe_digest", "resolved_yaml", "validate_all"]
+__all__ = [
+    "Loaded",
+    "Origin",
+    "faults_in",
+    "load",
+    "recipe_digest",
+    "resolved_yaml",
+    "validate_all",
+]
 
 PROFILE_NAME = re.compile(r"[a-z0-9][a-z0-9-]*")
 
@@ -62,10 +71,10 @@ def load(
         raise error_of(document.faults, str(path))
     profile = profile if profile is not None else document.default_profile
     root, faults = _resolve(document, profile, overrides)
-    recipe, more = validated(root)
-    faults = [*document.faults, *faults, *more]
+    recipe, found = validated(root)
+    faults = _joined(document.faults, [*faults, *found])
     if faults or recipe is None:
-        raise error_of(_distinct(faults), str(path))
+        raise error_of(faults, str(path))
     return Loaded(recipe, _origins(recipe, root), path, profile, text)
 
 
@@ -78,13 +87,17 @@ def validate_all(name_or_path: str | Path) -> list[str]:
         RecipeError: only because the file cannot be read at all.
     """
     path = _path_of(name_or_path)
-    document = _read_document(_text_of(path), str(path))
-    faults = list(document.faults)
+    return faults_in(_text_of(path), str(path))
+
+
+def faults_in(text: str, file: str) -> list[str]:
+    """``validate_all`` of a recipe's text; ``file`` is the name that the faults carry."""
+    document = _read_document(text, file)
+    found: list[Fault] = []
     for profile in (None, *document.profiles) if document.base else ():
-        root, found = _resolve(document, profile, ())
-        faults += [*found, *validated(root)[1]]
-    ordered = sorted(_distinct(faults), key=lambda fault: fault.origin.line or 0)
-    return [str(fault) for fault in ordered]
+        root, _ = _resolve(document, profile, ())
+        found += validated(root)[1]
+    return [str(fault) for fault in in_order(_joined(document.faults, found))]
 
 
 def resolved_yaml(recipe: Recipe) -> str:
@@ -222,8 +235,10 @@ def _unknown_profile(document: _Document, profile: str) -> RecipeError:
     )
 
 
-def _distinct(faults: list[Fault]) -> list[Fault]:
-    return list({str(fault): fault for fault in faults}.values())
+def _joined(first: list[Fault], more: list[Fault]) -> list[Fault]:
+    """Both without repetition; of ``more``, nothing about a place that ``first`` names."""
+    known = {fault.place for fault in first}
+    return list(dict.fromkeys([*first, *(fault for fault in more if fault.place not in known)]))
 
 
 def _origins(recipe: Recipe, root: Node) -> dict[str, Origin]:

@@ -84,7 +84,7 @@ def _hint(kind: str, given: Any) -> str:
     if kind == "bool_type" and given.lower() in ("no", "off", "n"):
         return "; write false"
     if kind in ("int_type", "float_type"):
-        bare = given.strip().replace("_", "").replace(",", "").lstrip("0") or "0"
+        bare = re.sub(r"^0+(?=\d)", "", given.strip().replace("_", ""))
         return f"; write {bare}" if bare.replace(".", "", 1).isdecimal() else ""
     if kind == "list_type":
         return f"; write [{given}]"

@@ -27,22 +27,35 @@ class Task(Section):
     output: Literal["label", "json", "text"] = Field(
         description="label: one of a fixed set. json: an object valid under `schema`. text: free."
     )
-    system: str = Field("", description="System instruction put before every input; part of the prompt.")
-    prompt: str = Field("{input}", description="How an input becomes the user turn; must contain {input}.")
+    system: str = Field(
+        default="", description="System instruction put before every input; part of the prompt."
+    )
+    prompt: str = Field(
+        default="{input}", description="How an input becomes the user turn; must contain {input}."
+    )
     answer: str = Field(
-        "{target}",
+        default="{target}",
         description="How a label becomes the assistant turn, e.g. '**Sentiment:** {target}'; must contain {target}.",
     )
     template: Literal["chat", "instruction"] = Field(
-        "chat", description="chat: the base's own chat template. instruction: plain `### Input / ### Response` text."
+        default="chat",
+        description="chat: the base's own chat template. instruction: plain `### Input / ### Response` text.",
     )
     json_schema: dict[str, Any] | None = Field(
-        None, alias="schema", description="JSON Schema of the answer; required when output is json."
+        default=None,
+        alias="schema",
+        description="JSON Schema of the answer; required when output is json.",
     )
-    intent_field: str | None = Field(None, description="Top-level JSON key scored as the class (intent accuracy).")
-    slots_field: str | None = Field(None, description="Top-level JSON key whose items are scored as slot F1.")
-    regex: str | None = Field(None, description="Constrain text output to this regular expression.")
-    max_new_tokens: PositiveInt = Field(128, description="Longest answer, in tokens.")
+    intent_field: str | None = Field(
+        default=None, description="Top-level JSON key scored as the class (intent accuracy)."
+    )
+    slots_field: str | None = Field(
+        default=None, description="Top-level JSON key whose items are scored as slot F1."
+    )
+    regex: str | None = Field(
+        default=None, description="Constrain text output to this regular expression."
+    )
+    max_new_tokens: PositiveInt = Field(default=128, description="Longest answer, in tokens.")
 
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
 
@@ -64,23 +77,35 @@ class Task(Section):
 class Base(Section):
     """The model a specialist starts from."""
 
-    model: str = Field(description="A name from `assay models list`, a folder, or hf://owner/name@revision.")
+    model: str = Field(
+        description="A name from `assay models list`, a folder, or hf://owner/name@revision."
+    )
     precision: Literal["auto", "fp32", "bf16", "nf4"] = Field(
-        "auto", description="auto: bf16 where the processor or GPU computes it natively, else fp32."
+        default="auto",
+        description="auto: bf16 where the processor or GPU computes it natively, else fp32.",
     )
     allow_noncommercial: bool = Field(
-        False, description="Accept a base whose licence forbids commercial use. Recorded in the package."
+        default=False,
+        description="Accept a base whose licence forbids commercial use. Recorded in the package.",
     )
 
 
 class Source(Section):
     """One table of records."""
 
-    path: str | None = Field(None, description="JSONL, CSV or Parquet file (.gz too); relative to the recipe.")
-    dataset: str | None = Field(None, description="A dataset shipped with Assay, e.g. banking77/train.")
-    hub: str | None = Field(None, description="hf://owner/name@revision#split; needs the `hub` extra.")
-    sql: str | None = Field(None, description="SELECT statement, run against `url`.")
-    url: str | None = Field(None, description="SQLAlchemy URL for `sql`, e.g. sqlite:///data.db.")
+    path: str | None = Field(
+        default=None, description="JSONL, CSV or Parquet file (.gz too); relative to the recipe."
+    )
+    dataset: str | None = Field(
+        default=None, description="A dataset shipped with Assay, e.g. banking77/train."
+    )
+    hub: str | None = Field(
+        default=None, description="hf://owner/name@revision#split; needs the `hub` extra."
+    )
+    sql: str | None = Field(default=None, description="SELECT statement, run against `url`.")
+    url: str | None = Field(
+        default=None, description="SQLAlchemy URL for `sql`, e.g. sqlite:///data.db."
+    )
 
     @model_validator(mode="after")
     def _one(self) -> Source:
@@ -95,37 +120,61 @@ class Source(Section):
 class Limits(Section):
     """Rows kept of each split, drawn evenly over classes; null keeps all."""
 
-    train: PositiveInt | None = None
-    validation: PositiveInt | None = None
-    test: PositiveInt | None = None
+    train: PositiveInt | None = Field(default=None, description="Training rows kept.")
+    validation: PositiveInt | None = Field(default=None, description="Validation rows kept.")
+    test: PositiveInt | None = Field(default=None, description="Test rows kept.")
 
 
 class Data(Section):
     """Where records come from and how they are cleaned and split."""
 
-    train: Source = Field(description="Training records; also split when validation or test is absent.")
-    validation: Source | None = Field(None, description="Given validation split; null cuts one from train.")
-    test: Source | None = Field(None, description="Given, frozen test split; null cuts one from train.")
-    format: Literal["pairs", "messages"] = Field(
-        "pairs", description="pairs: an input column and a target column. messages: chat turns."
+    train: Source = Field(
+        description="Training records; also split when validation or test is absent."
     )
-    input: str = Field("text", description="Column with the input (pairs).")
-    target: str = Field("label", description="Column with the target (pairs); JSON targets may be objects.")
-    messages: str = Field("messages", description="Column with the list of {role, content} turns (messages).")
-    id: str | None = Field(None, description="Column with a unique id; null derives ids from the content.")
-    slice: str | None = Field(None, description="Column whose values are reported as slices; null uses the class.")
-    repair_encoding: bool = Field(True, description="Repair mojibake with ftfy.")
+    validation: Source | None = Field(
+        default=None, description="Given validation split; null cuts one from train."
+    )
+    test: Source | None = Field(
+        default=None, description="Given, frozen test split; null cuts one from train."
+    )
+    format: Literal["pairs", "messages"] = Field(
+        default="pairs",
+        description="pairs: an input column and a target column. messages: chat turns.",
+    )
+    input: str = Field(default="text", description="Column with the input (pairs).")
+    target: str = Field(
+        default="label", description="Column with the target (pairs); JSON targets may be objects."
+    )
+    messages: str = Field(
+        default="messages", description="Column with the list of {role, content} turns (messages)."
+    )
+    id: str | None = Field(
+        default=None, description="Column with a unique id; null derives ids from the content."
+    )
+    slice: str | None = Field(
+        default=None, description="Column whose values are reported as slices; null uses the class."
+    )
+    repair_encoding: bool = Field(default=True, description="Repair mojibake with ftfy.")
     near_duplicates: Fraction | None = Field(
-        0.9, description="Drop a row whose word-shingle Jaccard similarity to an earlier one is at least this; null: only exact."
+        default=0.9,
+        description="Drop a row whose word-shingle Jaccard similarity to an earlier one is at least this; null: only exact.",
     )
     leakage: Fraction | None = Field(
-        0.9, description="Drop a training row this similar to a validation or test row; null: only exact."
+        default=0.9,
+        description="Drop a training row this similar to a validation or test row; null: only exact.",
     )
-    validation_share: Fraction = Field(0.1, description="Share of train cut off for validation, by content hash.")
-    test_share: Fraction = Field(0.1, description="Share of train cut off for test, by content hash.")
-    max_tokens: PositiveInt = Field(512, description="Longest example in tokens, prompt and answer together.")
+    validation_share: Fraction = Field(
+        default=0.1, description="Share of train cut off for validation, by content hash."
+    )
+    test_share: Fraction = Field(
+        default=0.1, description="Share of train cut off for test, by content hash."
+    )
+    max_tokens: PositiveInt = Field(
+        default=512, description="Longest example in tokens, prompt and answer together."
+    )
     overflow: Literal["drop", "truncate", "error"] = Field(
-        "drop", description="What happens to a longer training example; every count is reported."
+        default="drop",
+        description="What happens to a longer training example; every count is reported.",
     )
     limit: Limits = Field(default_factory=Limits)
 
@@ -133,36 +182,82 @@ class Data(Section):
 class Adapter(Section):
     """Low-rank adaptation (LoRA, arXiv:2106.09685) through PEFT."""
 
-    rank: PositiveInt = 16
-    alpha: PositiveInt = 32
-    dropout: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.0
-    targets: list[str] | Literal["all-linear"] = "all-linear"
-    rslora: bool = Field(False, description="Scale by alpha/sqrt(rank) (arXiv:2312.03732).")
-    dora: bool = Field(False, description="Weight-decomposed LoRA (arXiv:2402.09353); slower, not mergeable in mixed batches.")
+    rank: PositiveInt = Field(
+        default=16, description="Width of the update: more learns more, and costs memory and size."
+    )
+    alpha: PositiveInt = Field(
+        default=32, description="Scale of the update, alpha / rank; usually twice the rank."
+    )
+    dropout: Annotated[float, Field(ge=0.0, lt=1.0)] = Field(
+        default=0.0, description="Share of the adapter's inputs dropped in training."
+    )
+    targets: list[str] | Literal["all-linear"] = Field(
+        default="all-linear", description="Names of the layers adapted, or every linear layer."
+    )
+    rslora: bool = Field(default=False, description="Scale by alpha/sqrt(rank) (arXiv:2312.03732).")
+    dora: bool = Field(
+        default=False,
+        description="Weight-decomposed LoRA (arXiv:2402.09353); slower, not mergeable in mixed batches.",
+    )
 
 
 class Training(Section):
     """The one loop's settings. `batch` is the effective batch, over all processes."""
 
-    epochs: Annotated[float, Field(gt=0)] = 1.0
-    max_steps: PositiveInt | None = Field(None, description="Stop after this many optimizer steps; overrides epochs.")
-    batch: PositiveInt = Field(16, description="Examples per optimizer step, over all processes.")
-    micro_batch: PositiveInt | None = Field(None, description="Examples per forward pass; null: the whole batch.")
-    learning_rate: Annotated[float, Field(gt=0)] = 1e-3
-    schedule: Literal["cosine", "linear", "constant"] = "cosine"
-    warmup: Fraction = Field(0.05, description="Share of steps with rising learning rate.")
-    weight_decay: Annotated[float, Field(ge=0)] = 0.0
-    beta2: Annotated[float, Field(gt=0, lt=1)] = 0.999
-    clip: Annotated[float, Field(gt=0)] | None = Field(1.0, description="Largest gradient norm; null: no clipping.")
-    label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0
-    packing: bool = Field(False, description="Put several examples in one row, attention kept inside each (sft).")
-    activation_checkpointing: bool = Field(False, description="Recompute activations: less memory, about 30 % slower.")
-    validate_every: PositiveInt | None = Field(None, description="Steps between validations; null: once an epoch.")
-    validation_items: PositiveInt = Field(256, description="Validation examples used for the training curve.")
-    patience: PositiveInt | None = Field(None, description="Stop after this many validations without improvement.")
-    checkpoint_every: PositiveInt | None = Field(None, description="Steps between checkpoints; null: every 30 seconds of work.")
-    keep_checkpoints: PositiveInt = 2
-    seed: Annotated[int, Field(ge=0)] = 0
+    epochs: Annotated[float, Field(gt=0)] = Field(
+        default=1.0, description="Passes over the training rows; parts of one are allowed."
+    )
+    max_steps: PositiveInt | None = Field(
+        default=None, description="Stop after this many optimizer steps; overrides epochs."
+    )
+    batch: PositiveInt = Field(
+        default=16, description="Examples per optimizer step, over all processes."
+    )
+    micro_batch: PositiveInt | None = Field(
+        default=None, description="Examples per forward pass; null: the whole batch."
+    )
+    learning_rate: Annotated[float, Field(gt=0)] = Field(
+        default=1e-3, description="Largest step size of AdamW; larger bases want smaller ones."
+    )
+    schedule: Literal["cosine", "linear", "constant"] = Field(
+        default="cosine", description="How the learning rate falls after the warm-up."
+    )
+    warmup: Fraction = Field(default=0.05, description="Share of steps with rising learning rate.")
+    weight_decay: Annotated[float, Field(ge=0)] = Field(
+        default=0.0, description="AdamW's pull of the weights towards zero."
+    )
+    beta2: Annotated[float, Field(gt=0, lt=1)] = Field(
+        default=0.999, description="AdamW's memory of squared gradients."
+    )
+    clip: Annotated[float, Field(gt=0)] | None = Field(
+        default=1.0, description="Largest gradient norm; null: no clipping."
+    )
+    label_smoothing: Annotated[float, Field(ge=0, lt=1)] = Field(
+        default=0.0, description="Probability spread over the wrong answers in the loss."
+    )
+    packing: bool = Field(
+        default=False,
+        description="Put several examples in one row, attention kept inside each (sft).",
+    )
+    activation_checkpointing: bool = Field(
+        default=False, description="Recompute activations: less memory, about 30 % slower."
+    )
+    validate_every: PositiveInt | None = Field(
+        default=None, description="Steps between validations; null: once an epoch."
+    )
+    validation_items: PositiveInt = Field(
+        default=256, description="Validation examples used for the training curve."
+    )
+    patience: PositiveInt | None = Field(
+        default=None, description="Stop after this many validations without improvement."
+    )
+    checkpoint_every: PositiveInt | None = Field(
+        default=None, description="Steps between checkpoints; null: every 30 seconds of work."
+    )
+    keep_checkpoints: PositiveInt = Field(default=2, description="Newest checkpoints kept.")
+    seed: Annotated[int, Field(ge=0)] = Field(
+        default=0, description="Seed of the order of rows, dropout and new weights."
+    )
     sinks: list[Literal["tensorboard", "wandb", "mlflow", "trackio"]] = Field(
         default_factory=lambda: ["tensorboard"], description="Metric sinks beside metrics.jsonl."
     )
@@ -171,31 +266,50 @@ class Training(Section):
 class Rung(Section):
     """One way to do the task, with what differs from the recipe's own settings."""
 
-    kind: RungKind
-    base: Base | None = Field(None, description="The rung's own base; null: the recipe's base.")
-    adapter: Adapter | None = Field(None, description="LoRA for an encoder; null: every weight trains. An llm uses the recipe's adapter.")
-    training: Training | None = Field(None, description="The rung's own loop settings; null: the recipe's.")
+    kind: RungKind = Field(description="How the rung answers, from cheapest to dearest to serve.")
+    base: Base | None = Field(
+        default=None, description="The rung's own base; null: the recipe's base."
+    )
+    adapter: Adapter | None = Field(
+        default=None,
+        description="LoRA for an encoder; null: every weight trains. An llm uses the recipe's adapter.",
+    )
+    training: Training | None = Field(
+        default=None, description="The rung's own loop settings; null: the recipe's."
+    )
 
 
 class Slices(Section):
     """When a slice of the data counts as bad."""
 
-    min_items: PositiveInt = Field(20, description="Slices with fewer items are listed, not judged.")
-    max_drop: Fraction = Field(0.10, description="Largest drop below the base on any slice, beyond noise.")
+    min_items: PositiveInt = Field(
+        default=20, description="Slices with fewer items are listed, not judged."
+    )
+    max_drop: Fraction = Field(
+        default=0.10, description="Largest drop below the base on any slice, beyond noise."
+    )
 
 
 class Gate(Section):
     """What a specialist must show before it can be packaged."""
 
-    primary: str = Field(description="The metric compared between candidate, base and cheaper rungs.")
+    primary: str = Field(
+        description="The metric compared between candidate, base and cheaper rungs."
+    )
     thresholds: dict[str, float] = Field(
         description="Least value of each metric; a key `max_<metric>` (e.g. max_ece) is a largest value."
     )
-    confidence: Annotated[float, Field(gt=0.5, lt=1)] = 0.95
-    min_gain: Annotated[float, Field(ge=0)] = Field(0.0, description="Least gain over the base: the interval's lower end must exceed it.")
-    min_items: PositiveInt = Field(100, description="Fewer test items give `investigate`.")
+    confidence: Annotated[float, Field(gt=0.5, lt=1)] = Field(
+        default=0.95, description="Level of every interval the gate judges by."
+    )
+    min_gain: Annotated[float, Field(ge=0)] = Field(
+        default=0.0,
+        description="Least gain over the base: the interval's lower end must exceed it.",
+    )
+    min_items: PositiveInt = Field(default=100, description="Fewer test items give `investigate`.")
     max_invalid_baseline: Fraction = Field(
-        0.2, description="A base whose answers fail to parse more often than this is a broken baseline: `investigate`."
+        default=0.2,
+        description="A base whose answers fail to parse more often than this is a broken baseline: `investigate`.",
     )
     slices: Slices = Field(default_factory=Slices)
 
@@ -203,17 +317,21 @@ class Gate(Section):
 class Package(Section):
     """What goes on the label of the package."""
 
-    version: Annotated[str, Field(pattern=r"^\d+\.\d+\.\d+$")] = "1.0.0"
-    licence: str = Field("proprietary", description="SPDX identifier, or `proprietary`.")
-    description: str = ""
+    version: Annotated[str, Field(pattern=r"^\d+\.\d+\.\d+$")] = Field(
+        default="1.0.0", description="Semantic version of the specialist."
+    )
+    licence: str = Field(default="proprietary", description="SPDX identifier, or `proprietary`.")
+    description: str = Field(default="", description="One line about the specialist.")
 
 
 class Recipe(Section):
     """Everything a run needs; the profile is already applied."""
 
-    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$")]
-    summary: str
-    pack: str = "business"
+    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$")] = Field(
+        description="Name of the specialist: lower-case letters, digits and hyphens."
+    )
+    summary: str = Field(description="One line: what goes in and what comes out.")
+    pack: str = Field(default="business", description="The family of recipes it belongs to.")
     task: Task
     base: Base
     data: Data

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import csv
 import gzip
-import io
 import json
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import IO, Any, Literal, cast
 
 from assay.errors import DataError
 
@@ -67,7 +67,7 @@ def _pairs(rows: list[Row], columns: tuple[str, ...]) -> Sniffed:
     usable = [name for name in columns if name != identity]
     target = _named(TARGETS, usable) or min(
         (name for name in reversed(usable) if name not in INPUTS),
-        key=lambda name: len(_distinct(rows, name)),
+        key=lambda name: (len(_distinct(rows, name)) == 1, len(_distinct(rows, name))),
         default=usable[-1],
     )
     others = [name for name in usable if name != target] or [target]
@@ -91,10 +91,13 @@ def _output(
 
 
 def schema_of(values: list[Any]) -> dict[str, Any]:
-    """The narrowest plain JSON Schema that all of ``values`` satisfy; objects are closed."""
+    """The narrowest plain JSON Schema that all of ``values`` satisfy; objects are closed.
+
+    Properties keep the order of the rows: constrained answers follow the schema's order.
+    """
     names = {type(value) for value in values}
     if names == {dict}:
-        keys = sorted({key for value in values for key in value})
+        keys = list(dict.fromkeys(key for value in values for key in value))
         return {
             "type": "object",
             "properties": {k: schema_of([v[k] for v in values if k in v]) for k in keys},
@@ -110,14 +113,12 @@ def schema_of(values: list[Any]) -> dict[str, Any]:
 
 
 def _sample(path: Path) -> list[Row]:
-    suffixes = [suffix.lower() for suffix in path.suffixes]
-    kind = suffixes[-2] if suffixes[-1:] == [".gz"] and suffixes[:-1] else "".join(suffixes[-1:])
+    kind = Path(path.name.lower().removesuffix(".gz")).suffix
     if kind not in READABLE:
         known = ", ".join(READABLE)
         raise DataError(f"{path}: not a data file that Assay reads", f"It reads {known} (.gz too).")
     try:
-        data = path.stat()
-        if data.st_size == 0:
+        if path.stat().st_size == 0:
             raise DataError(f"{path}: the file is empty", "Give a file with rows.")
         readers = {".jsonl": _jsonl, ".csv": _csv, ".parquet": _parquet}
         return list(islice(readers[kind](path), SAMPLE))
@@ -130,9 +131,14 @@ def _sample(path: Path) -> list[Row]:
         raise DataError(f"{path}: cannot be read: {error}", "Check the file.") from error
 
 
-def _text(path: Path) -> io.TextIOBase:
-    opened = gzip.open(path, "rb") if path.suffix.lower() == ".gz" else path.open("rb")
-    return io.TextIOWrapper(cast("io.BufferedIOBase", opened), encoding="utf-8-sig", newline="")
+@contextmanager
+def _text(path: Path) -> Generator[IO[str]]:
+    if path.suffix.lower() == ".gz":
+        with gzip.open(path, "rt", encoding="utf-8-sig", newline="") as handle:
+            yield handle
+    else:
+        with path.open(encoding="utf-8-sig", newline="") as handle:
+            yield handle
 
 
 def _jsonl(path: Path) -> Iterator[Row]:
@@ -161,7 +167,7 @@ def _csv(path: Path) -> Iterator[Row]:
                     raise DataError(cause, "Quote cells that hold commas or line breaks.")
                 yield row
         except csv.Error as error:
-            cause = f"{path}:{reader.line_num}: not CSV: {error}"
+            cause = f"{path}:{reader.reader.line_num}: not CSV: {error}"
             raise DataError(cause, "Quote cells that hold commas or line breaks.") from error
 
 

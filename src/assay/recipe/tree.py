@@ -41,11 +41,16 @@ class Fault:
     keys: Keys
     problem: str
 
-    def __str__(self) -> str:
+    @property
+    def place(self) -> str:
+        """``file:line: key.path``, the path as it stands in the document."""
         place = f"{self.origin.file}:{self.origin.line}" if self.origin.file else self.origin.layer
         layer, _, profile = self.origin.layer.partition(":")
         keys = ("profiles", profile, *self.keys) if layer == "profile" else self.keys
-        return f"{place}: {dotted(keys)}: {self.problem}" if keys else f"{place}: {self.problem}"
+        return f"{place}: {dotted(keys)}" if keys else place
+
+    def __str__(self) -> str:
+        return f"{self.place}: {self.problem}"
 
 
 def dotted(keys: Iterable[Key]) -> str:
@@ -173,9 +178,14 @@ def origins(node: Node) -> dict[str, Origin]:
     return found
 
 
+def in_order(faults: Iterable[Fault]) -> list[Fault]:
+    """``faults`` by line; those of the command line come first."""
+    return sorted(faults, key=lambda fault: fault.origin.line or 0)
+
+
 def error_of(faults: Iterable[Fault], file: str) -> RecipeError:
     """One ``RecipeError`` that lists every fault in the order of the file."""
-    ordered = sorted(faults, key=lambda fault: fault.origin.line or 0)
+    ordered = in_order(faults)
     lines = [str(fault) for fault in ordered]
     cause = lines[0] if len(lines) == 1 else "\n  ".join([f"{len(lines)} faults in {file}", *lines])
     if all(fault.origin.file is None for fault in ordered):

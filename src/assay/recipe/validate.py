@@ -91,7 +91,9 @@ class _Search:
         if unknown:
             return
         for keys, found in _by_place(errors).items():
-            self._add(keys, " or ".join(dict.fromkeys(problem_of(error) for error in found)))
+            problems = list(dict.fromkeys(problem_of(error) for error in found))
+            close = [problem for problem in problems if "Did you mean" in problem]
+            self._add(keys, " or ".join(close or problems))
             self._repair(keys)
 
     def _unknown_key(self, keys: Keys) -> None:
@@ -108,7 +110,7 @@ class _Search:
     def _repair(self, keys: Keys) -> None:
         """Put something valid where a value is missing or wrong."""
         spot = fields.spot(keys)
-        last = "ladder" if not keys else keys[-1]
+        last = keys[-1]
         if spot and spot.section and isinstance(last, int):
             example: Any = {"kind": EXAMPLES["kind"]}  # the only list of sections is the ladder
         elif spot and spot.field and spot.field.is_required():
@@ -124,12 +126,22 @@ class _Search:
             self.faults[keys] = Fault(nearest_origin(self.original, keys), keys, problem)
 
     def _add_consequence(self, keys: Keys, problem: str) -> None:
-        """Record a failed check, unless it only follows from a fault above it or in a field it names."""
-        below = any(known and keys[: len(known)] == known for known in self.faults)
-        faulty = [str(known[-1]) for known in self.faults if known and isinstance(known[-1], str)]
-        named = any(re.search(rf"\b{re.escape(name)}\b", problem) for name in faulty)
-        if not below and not named:
+        """Record a failed check, unless it only follows from a fault that is known."""
+        if not any(_explains(known, keys, problem) for known in self.faults):
             self._add(keys, problem)
+
+
+def _explains(known: Keys, keys: Keys, problem: str) -> bool:
+    """Whether a check at ``keys`` failed because of the fault at ``known``.
+
+    It did if the fault is above it, or in a field that the check names: one below it or beside
+    it, or the kind of output, on which all else depends.
+    """
+    if not known:
+        return False
+    above = keys[: len(known)] == known
+    near = known[: len(keys)] == keys or known[:-1] == keys[:-1] or known == ("task", "output")
+    return above or (near and re.search(rf"\b{re.escape(str(known[-1]))}\b", problem) is not None)
 
 
 def _unchecked(section: type[Kind], data: dict[str, Any]) -> Kind:

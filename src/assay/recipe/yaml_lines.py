@@ -21,6 +21,7 @@ MAX_DEPTH = 50
 MAX_NODES = 50_000  # after aliases are expanded: stops "billion laughs" documents
 LARGEST_INTEGER = 2**53 - 1  # the largest every JSON reader keeps exactly (RFC 8785)
 
+_HALF_PAIR = re.compile("[\ud800-\udfff]")
 _TAG = "tag:yaml.org,2002:"
 _CORE: tuple[tuple[str, str, list[str]], ...] = (  # tag, pattern, possible first characters
     ("bool", r"true|True|TRUE|false|False|FALSE", list("tTfF")),
@@ -61,16 +62,19 @@ class _InlineDumper(_Dumper):
 
 
 def _represent_text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
-    block = '"' if isinstance(dumper, _InlineDumper) else "|"
-    return dumper.represent_scalar(_TAG + "str", text, style=block if "\n" in text else None)
+    style = None
+    if not text.isprintable():  # PyYAML loses NEL, LS and PS outside double quotes
+        readable = text.replace("\n", "").isprintable() and not isinstance(dumper, _InlineDumper)
+        style = "|" if readable else '"'
+    return dumper.represent_scalar(_TAG + "str", text, style=style)
 
 
 for _name, _pattern, _first in _CORE:
-    _expression = re.compile(rf"^(?:{_pattern})$")
+    _expression = re.compile(rf"(?:{_pattern})\Z")
     _Loader.add_implicit_resolver(_TAG + _name, _expression, _first)
     _Dumper.add_implicit_resolver(_TAG + _name, _expression, _first)
     _InlineDumper.add_implicit_resolver(_TAG + _name, _expression, _first)
-_Loader.add_implicit_resolver(_TAG + "merge", re.compile(r"^<<$"), ["<"])
+_Loader.add_implicit_resolver(_TAG + "merge", re.compile(r"<<\Z"), ["<"])
 _Dumper.add_representer(str, _represent_text)
 _InlineDumper.add_representer(str, _represent_text)
 
@@ -104,16 +108,16 @@ def dump(value: Any) -> str:
 
 
 def inline(value: Any) -> str:
-    """``value`` on one line, to be put into a template."""
+    """``value`` on one line, to be put into a template, inside ``{}`` and ``[]`` too."""
     text = yaml.dump(
-        value,
+        [value],
         Dumper=_InlineDumper,
         default_flow_style=True,
         sort_keys=False,
         allow_unicode=True,
         width=10**9,
     )
-    return text.removesuffix("\n").removesuffix("\n...")
+    return text.strip()[1:-1]
 
 
 def _syntax_fault(error: yaml.YAMLError, text: str, file: str) -> Fault:
@@ -143,8 +147,9 @@ class _Builder:
         origin = Origin("recipe", self.file, line)
         self.count += 1
         problem = self._refusal(node, keys)
-        if problem:
+        if problem and self.count <= MAX_NODES:
             self.faults.append(Fault(origin, keys, problem))
+        if problem:
             return Node(None, origin)
         if isinstance(node, yaml.ScalarNode):
             return Node(self._scalar(node, origin, keys), origin)
@@ -164,7 +169,7 @@ class _Builder:
         """Why the node is not read at all, or the empty string."""
         if id(node) in self.open:
             return "the alias stands inside its own anchor"
-        if self.count == MAX_NODES:
+        if self.count >= MAX_NODES:
             return f"more than {MAX_NODES:,} values, counting every use of an alias"
         if len(keys) > MAX_DEPTH:
             return f"nested more than {MAX_DEPTH} levels deep"
@@ -179,8 +184,8 @@ class _Builder:
         for key_node, value_node in cast("list[tuple[yaml.Node, yaml.Node]]", node.value):
             line = key_node.start_mark.line + 1
             origin = Origin("recipe", self.file, line)
-            if not isinstance(key_node, yaml.ScalarNode) or not key_node.value:
-                self.faults.append(Fault(origin, keys, "a key must be text on one line"))
+            if not isinstance(key_node, yaml.ScalarNode) or not _is_key(key_node.value):
+                self.faults.append(Fault(origin, keys, "a key must be text, and not empty"))
                 continue
             if key_node.tag == _TAG + "merge":
                 for name, child in self._merged(value_node, line, keys).items():
@@ -248,8 +253,12 @@ def _boolean(text: str) -> bool:
     return text.lower() == "true"
 
 
+def _is_key(text: str) -> bool:
+    return bool(text) and not _HALF_PAIR.search(text)
+
+
 def _text(text: str) -> str:
-    if any("\ud800" <= character <= "\udfff" for character in text):
+    if _HALF_PAIR.search(text):
         raise ValueError("holds half a surrogate pair, which is not a character")
     return text
 

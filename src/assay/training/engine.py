@@ -130,6 +130,7 @@ class Engine(Generic[Item]):
             lr=self.settings.learning_rate,
             betas=(0.9, self.settings.beta2),
             weight_decay=self.settings.weight_decay,
+            fused=True,
         )
         on_cpu = next(self.model.parameters()).device.type == "cpu"
         self.accelerator = Accelerator(cpu=on_cpu)

@@ -184,7 +184,8 @@ class LanguageModel:
         raw = self._text(answer.tokens)
         confidence = self._confidence(answer)
         try:
-            if not answer.complete:
+            # Free text that was cut off is still an answer; half a constrained one is not.
+            if not answer.complete and self.constraint is not None:
                 raise ConstraintError("the answer was cut off at task.max_new_tokens")
             validate(self.card.task, self.card.labels, raw)
         except ConstraintError:
@@ -220,11 +221,11 @@ class LanguageModel:
         labels = self.card.labels
         trie = label_trie(self.card.task, labels, self.shared.tokenizer)
         mode = "exact" if len(labels) <= EXACT_LABELS else "greedy"
-        raw = score_labels(
+        found = score_labels(
             model, self.shared.tokenizer, prompts, trie, mode=mode, progress=progress
         )
-        scores = log_softmax(raw / self.card.temperature)
-        best = raw.argmax(axis=1)
+        scores = log_softmax(found.logprobs / self.card.temperature)
+        best = found.choice
         return [
             Prediction(
                 id=example.id,

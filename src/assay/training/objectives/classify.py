@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from assay.models.embed import mean_pool
+from assay.models.embed import fast_math, mean_pool
 from assay.training.objectives import Batch
 
 
@@ -33,8 +33,9 @@ class EncoderClassifier(nn.Module):
 
     def forward(self, tokens: Tensor, mask: Tensor) -> Tensor:
         """tokens and mask [B, L] -> logits [B, classes]."""
-        hidden = self.encoder(input_ids=tokens, attention_mask=mask).last_hidden_state
-        pooled = F.normalize(mean_pool(hidden, mask), dim=-1).to(self.head.weight.dtype)
+        with fast_math(tokens.device):
+            hidden = self.encoder(input_ids=tokens, attention_mask=mask).last_hidden_state
+        pooled = F.normalize(mean_pool(hidden.float(), mask), dim=-1)
         return self.head(self.dropout(pooled))
 
 

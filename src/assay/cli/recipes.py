@@ -1,0 +1,181 @@
+"""``assay recipes, show, explain, validate, init, schema``: what a run would do, before it does."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from assay.cli import options
+from assay.cli.console import emit, line, stderr, stdout
+from assay.errors import RecipeError
+
+if TYPE_CHECKING:
+    from assay.recipe.explain import Explained
+
+NAME, PANEL = None, "Recipes"
+LONGEST = 80  # characters of a value that are shown
+app = typer.Typer()
+
+
+@app.command("recipes", rich_help_panel=PANEL)
+def recipes(as_json: options.Json = False) -> None:
+    """List the recipes shipped with Assay."""
+    from assay.recipe.catalogue import entries
+
+    found = entries()
+    if as_json:
+        emit([{**asdict(entry), "path": str(entry.path)} for entry in found])
+        return
+    table = Table("recipe", "pack", "profiles", "what it does", box=None, header_style="bold")
+    for entry in found:
+        table.add_row(
+            Text(entry.name, style="cyan"), entry.pack, ", ".join(entry.profiles), entry.summary
+        )
+    stdout().print(table)
+    line(stdout(), "\nassay show NAME prints one; assay train NAME runs it.", style="dim")
+
+
+@app.command("show", rich_help_panel=PANEL)
+def show(recipe: options.Recipe, as_json: options.Json = False) -> None:
+    """Print a recipe's file as it is, comments and all."""
+    from assay.recipe.load import load
+
+    loaded = load(recipe)
+    if as_json:
+        emit({"path": str(loaded.path), "text": loaded.text})
+    elif sys.stdout.isatty():
+        from rich.syntax import Syntax
+
+        stdout().print(Syntax(loaded.text, "yaml", background_color="default", word_wrap=True))
+    else:
+        sys.stdout.write(loaded.text)  # byte for byte, so that it can be kept: > mine.yaml
+
+
+@app.command("explain", rich_help_panel=PANEL)
+def explain(
+    recipe: options.Recipe,
+    profile: options.Profile = None,
+    set_: options.Set = None,
+    as_json: options.Json = False,
+) -> None:
+    """Show every setting: its value, who gave it, what it does."""
+    from assay.recipe.explain import explain as explained
+    from assay.recipe.load import load
+
+    loaded = load(recipe, profile=profile, overrides=set_ or ())
+    settings = explained(loaded)
+    if as_json:
+        emit({"profile": loaded.profile, "settings": [_plain(asdict(item)) for item in settings]})
+        return
+    line(stdout(), f"{loaded.path}, profile {loaded.profile or 'none'}\n", style="bold")
+    for item in settings:
+        _tell_setting(item)
+
+
+def _tell_setting(item: Explained) -> None:
+    """``key = value`` with its origin on one line, so that grep finds it; the meaning below."""
+    given = item.layer != "default"
+    text = Text(item.key, style="cyan" if given else "")
+    text.append(f" = {_short(item.value)}", style="bold" if given else "")
+    text.append(f"   {item.layer} {item.where}".rstrip(), style="dim")
+    stdout().print(text, soft_wrap=True)
+    stdout().print(Padding(Text(item.description, style="dim"), (0, 0, 0, 4)))
+
+
+@app.command("validate", rich_help_panel=PANEL)
+def validate(
+    paths: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[RECIPE]...", help="Names or files.", show_default=False),
+    ] = None,
+    everything: Annotated[bool, typer.Option("--all", help="Every shipped recipe.")] = False,
+    as_json: options.Json = False,
+) -> None:
+    """Check recipes under each of their profiles; every fault is reported at once."""
+    from assay.recipe.catalogue import paths as shipped
+    from assay.recipe.load import validate_all
+
+    named = [*(paths or []), *(shipped() if everything else [])]
+    if not named:
+        raise RecipeError("no recipe was named", "Give names or files, or --all.")
+    faults = {name: validate_all(name) for name in named}
+    faulty = sum(1 for found in faults.values() if found)
+    if as_json:
+        emit(
+            [
+                {"recipe": name, "valid": not found, "faults": found}
+                for name, found in faults.items()
+            ]
+        )
+    else:
+        for text, style in _verdicts(faults):
+            line(stdout(), text, style=style)
+    if faulty:
+        raise typer.Exit(1)
+
+
+def _verdicts(faults: dict[str, list[str]]) -> Iterator[tuple[str, str]]:
+    for name, found in faults.items():
+        if not found:
+            yield f"✓ {name}: valid under every profile", "green"
+            continue
+        yield f"✗ {name}: {len(found)} {'fault' if len(found) == 1 else 'faults'}", "red"
+        for fault in found:
+            yield f"  {fault}", ""
+
+
+@app.command("init", rich_help_panel=PANEL)
+def init(
+    path: Annotated[Path, typer.Argument(help="The file to write, or a folder for it.")],
+    data: Annotated[
+        Path | None, typer.Option("--data", help="Your records: JSONL, CSV or Parquet.")
+    ] = None,
+    name: Annotated[str | None, typer.Option("--name", help="The recipe's name.")] = None,
+    as_json: options.Json = False,
+) -> None:
+    """Write a commented starter recipe, fitted to your data file if you give one."""
+    from assay.recipe.new import init as write
+
+    named = name or (path.resolve().name if path.is_dir() else path.stem)
+    written = write(path, named.lower().replace("_", "-"), data)
+    if as_json:
+        emit({"path": str(written)})
+        return
+    line(stdout(), f"wrote {written}", style="green")
+    line(stdout(), f"next: assay validate {written}, assay data inspect {written}")
+
+
+@app.command("schema", rich_help_panel=PANEL)
+def schema() -> None:
+    """Print the JSON Schema of a recipe, for completion and checking in an editor."""
+    from assay.recipe.editor import json_schema
+
+    emit(json_schema())
+    if sys.stdout.isatty():
+        hint = "in an editor with the YAML language server: assay schema > recipe.schema.json"
+        line(stderr(), hint, style="dim")
+
+
+def _short(value: Any) -> str:
+    shown = json.dumps(_plain(value), ensure_ascii=False)
+    return shown if len(shown) <= LONGEST else shown[: LONGEST - 3] + "..."
+
+
+def _plain(value: Any) -> Any:
+    """``value`` as JSON has it; a section in it becomes a mapping."""
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if hasattr(value, "model_dump"):
+        return value.model_dump(mode="json", by_alias=True)
+    return value

@@ -1,0 +1,193 @@
+"""Draws a run for the terminal: baselines, training curve, ladder, verdict with its reasons."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from assay.cli.console import line, seconds, size
+from assay.run import Run
+
+BLOCKS = " ▁▂▃▄▅▆▇█"
+STYLES = {"pass": "bold green", "fail": "bold red", "investigate": "bold yellow"}
+MARKS = {True: ("✓", "green"), False: ("✗", "red"), None: ("?", "yellow")}
+CURVE_WIDTH, CURVE_HEIGHT = 60, 6
+RUNG_NAMES: dict[str, str] = {
+    "majority": "commonest answer",
+    "nearest": "nearest training input",
+    "tfidf": "TF-IDF + logistic regression",
+    "embedding": "frozen embedding + logistic head",
+    "encoder": "fine-tuned encoder",
+    "llm": "LoRA language model",
+}
+
+
+def rung_name(kind: str) -> str:
+    """What a kind of rung is called where people read."""
+    return RUNG_NAMES.get(kind, kind)
+
+
+def result(console: Console, run: Run) -> None:
+    """Everything a run found, on about one screen."""
+    evaluation = run.evaluation
+    if evaluation is None:
+        line(console, f"{run.folder}: {run.status}, no verdict yet")
+        return
+    ladder(console, run)
+    systems(console, evaluation)
+    verdict(console, evaluation)
+
+
+def ladder(console: Console, run: Run) -> None:
+    """The rungs from cheapest to dearest to serve, and which one was taken."""
+    primary: str = (run.evaluation or {}).get("primary", "")
+    table = Table(header_style="bold", box=None)
+    for heading in ("rung", f"{primary} (validation)", "trained in", "per item", "size"):
+        table.add_column(heading, no_wrap=True)
+    table.add_column()
+    for entry in run.ladder:
+        name = rung_name(entry["kind"])
+        if not entry["reached"]:
+            why = "; ".join(entry["reasons"])
+            table.add_row(*(Text(cell, style="dim") for cell in (name, "", "", "", "", why)))
+            continue
+        chosen = bool(entry["selected"])
+        told = Text("→ taken", style="green") if chosen else Text(_why(entry), style="dim")
+        table.add_row(
+            Text(name, style="bold" if chosen else ""),
+            f"{entry['validation'][primary]:.3f}",
+            seconds(entry["fit_seconds"]),
+            f"{entry['ms_per_item']:.1f} ms",
+            size(entry["size_bytes"] + entry.get("base_bytes", 0)),
+            told,
+        )
+    console.print(table)
+
+
+def _why(entry: dict[str, Any]) -> str:
+    if entry["passes"]:
+        return "passes"
+    return "; ".join(entry["reasons"]) or "does not pass"
+
+
+def systems(console: Console, evaluation: dict[str, Any]) -> None:
+    """Base, cheaper rungs and candidate on the same held-out items, with intervals."""
+    metrics = list(evaluation["candidate"]["metrics"])
+    metrics.sort(key=lambda name: name != evaluation["primary"])
+    heading = f"\nOn {evaluation['items']:,} held-out items, with {evaluation['confidence']:.0%} intervals:"
+    line(console, heading, style="bold")
+    table = Table("", *metrics[:5], header_style="bold", box=None)
+    for name, system, style in _rows(evaluation):
+        cells = [_cell(system, metric, metric == metrics[0]) for metric in metrics[:5]]
+        table.add_row(Text(name, style=style), *cells)
+    console.print(table)
+
+
+def _rows(evaluation: dict[str, Any]) -> list[tuple[str, dict[str, Any], str]]:
+    base, candidate = evaluation["base"], evaluation["candidate"]
+    cheaper = [(rung_name(c["name"]), c, "dim") for c in evaluation["cheaper"]]
+    own = rung_name(candidate["name"])
+    return [
+        (f"base: {base['name']}", base, ""),
+        *cheaper,
+        (f"specialist: {own}", candidate, "bold"),
+    ]
+
+
+def _cell(system: dict[str, Any], metric: str, with_interval: bool) -> str:
+    value = system["metrics"].get(metric)
+    if value is None:
+        return ""
+    interval = system["intervals"].get(metric) if with_interval else None
+    return f"{value:.3f}" + (f" [{interval[0]:.3f}, {interval[1]:.3f}]" if interval else "")
+
+
+def verdict(console: Console, evaluation: dict[str, Any]) -> None:
+    """The gate's word, and every check behind it."""
+    gate = evaluation["gate"]
+    line(console, f"\nVerdict: {gate['verdict']}", style=STYLES[gate["verdict"]])
+    table = Table.grid(padding=(0, 1))
+    for reason in gate["reasons"]:
+        mark, style = MARKS[reason["passed"]]
+        told = Text(f"{reason['check']}: ")
+        told.append(str(reason["detail"]), style="dim")
+        table.add_row("", Text(mark, style=style), told)
+    console.print(table)
+
+
+def curve(console: Console, kind: str, rows: Sequence[dict[str, Any]]) -> None:
+    """The training loss as a plot, and every validation metric as a spark line."""
+    points = [(row["step"], row["loss"]) for row in rows if row.get("loss") is not None]
+    if len(points) < 2:
+        return
+    steps, losses = [step for step, _ in points], [loss for _, loss in points]
+    line(console, f"\nTraining loss of {rung_name(kind)}:", style="bold")
+    for text in plot(losses, CURVE_WIDTH, CURVE_HEIGHT):
+        line(console, f"  {text}", style="cyan")
+    width = min(CURVE_WIDTH, len(losses))
+    line(console, f"  {'':8}└{'─' * (width - 1)} step {steps[0]} to {steps[-1]}", style="dim")
+    for name in sorted({key for row in rows for key in row if key.startswith("validation_")}):
+        values = [row[name] for row in rows if row.get(name) is not None]
+        shown = f"{values[0]:.3f} → {values[-1]:.3f}"
+        line(console, f"  {name.replace('_', ' ')}: {shown}  {spark(values)}", style="cyan")
+
+
+def plot(values: Sequence[float], width: int, height: int) -> list[str]:
+    """``height`` lines of text, the area under the values drawn in eighths of a character."""
+    columns = resampled(values, width)
+    low, high = min(0.0, *columns), max(columns)
+    span = (high - low) or 1.0
+    filled = [round(8 * height * (value - low) / span) for value in columns]
+    lines: list[str] = []
+    for row in range(height, 0, -1):
+        cells = "".join(BLOCKS[max(0, min(8, level - 8 * (row - 1)))] for level in filled)
+        tick = low + span * row / height
+        lines.append(f"{tick:7.2f} │{cells}")
+    return lines
+
+
+def spark(values: Sequence[float], width: int = 30) -> str:
+    """One line of blocks, the least value lowest."""
+    columns = resampled(values, width)
+    low, high = min(columns), max(columns)
+    span = (high - low) or 1.0
+    return "".join(BLOCKS[1 + round(7 * (value - low) / span)] for value in columns)
+
+
+def resampled(values: Sequence[float], width: int) -> list[float]:
+    """At most ``width`` means of consecutive values."""
+    if len(values) <= width:
+        return list(values)
+    ends = [round(len(values) * index / width) for index in range(width + 1)]
+    parts = [values[start:end] for start, end in pairwise(ends)]
+    return [sum(part) / len(part) for part in parts]
+
+
+def summary(run: Run) -> dict[str, Any]:
+    """A run for ``--json``."""
+    state, evaluation = run.state, run.evaluation
+    package = run.package_path
+    found: dict[str, Any] = {
+        "run": str(run.folder),
+        "name": state["name"],
+        "profile": state["profile"],
+        "recipe_digest": state["recipe_digest"],
+        "created": state.get("created"),
+        "status": state["status"],
+        "stages": state["stages"],
+        "selected": state.get("selected"),
+        "verdict": state.get("verdict"),
+        "report": str(run.report_path) if run.report_path.is_file() else None,
+        "package": str(package) if package else None,
+        "ladder": run.ladder,
+    }
+    if evaluation:
+        kept = ("primary", "items", "candidate", "base", "cheaper", "comparisons")
+        found |= {key: evaluation[key] for key in kept}
+        found["reasons"] = evaluation["gate"]["reasons"]
+    return found

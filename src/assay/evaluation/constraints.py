@@ -1,0 +1,192 @@
+"""What an answer may be: a JSON Schema, a regular expression, or one of a set of labels.
+
+llguidance computes which tokens may come next; label sets use a token trie of our own. Whatever
+was decoded is validated again afterwards, by other code.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any, Protocol
+
+import numpy as np
+
+from assay.errors import ConstraintError
+from assay.recipe.schema import Task
+
+CLOSERS = set('"}]')
+
+
+class Matcher(Protocol):
+    """The state of one answer under a constraint."""
+
+    def allowed(self) -> np.ndarray:
+        """Boolean mask [vocabulary] of the tokens that may come next."""
+        ...
+
+    def advance(self, token: int) -> None:
+        """Take one allowed token."""
+        ...
+
+
+class Constraint(Protocol):
+    """Starts a fresh ``Matcher`` for each answer."""
+
+    def start(self) -> Matcher:
+        """The state before the first token."""
+        ...
+
+    @property
+    def closing(self) -> tuple[np.ndarray, ...]:
+        """Masks of tokens that bring an answer to its end, most decisive first."""
+        ...
+
+
+class Grammar:
+    """A constraint that llguidance compiles."""
+
+    def __init__(self, tokenizer: Any, grammar: str, what: str) -> None:
+        from llguidance import LLMatcher
+
+        self._tokenizer = _ll_tokenizer(tokenizer)
+        self._grammar = grammar
+        self._vocabulary = len(tokenizer)
+        self._what = what
+        self.closing = _closing(tokenizer)
+        fault: str = LLMatcher(self._tokenizer, grammar).get_error()
+        if fault:
+            raise ConstraintError(
+                f"{what} cannot be compiled: {fault.splitlines()[0]}",
+                "Use another way to say it; oneOf, not, if/then and uniqueItems cannot be enforced.",
+            )
+
+    def start(self) -> Matcher:
+        """A fresh matcher; compiling was done once, starting is cheap."""
+        return _GrammarMatcher(self._tokenizer, self._grammar, self._vocabulary, self._what)
+
+
+class _GrammarMatcher:
+    def __init__(self, tokenizer: Any, grammar: str, vocabulary: int, what: str) -> None:
+        import llguidance.numpy as lln
+        from llguidance import LLMatcher
+
+        self._matcher = LLMatcher(tokenizer, grammar)
+        self._bits = lln.allocate_token_bitmask(1, tokenizer.vocab_size)
+        self._fill = lln.fill_next_token_bitmask
+        self._vocabulary = vocabulary
+        self._what = what
+
+    def allowed(self) -> np.ndarray:
+        self._fill(self._matcher, self._bits, 0)
+        unpacked = np.unpackbits(self._bits[0].view(np.uint8), bitorder="little")
+        return unpacked[: self._vocabulary].astype(bool)
+
+    def advance(self, token: int) -> None:
+        if not self._matcher.consume_token(token):
+            raise ConstraintError(
+                f"{self._what}: token {token} was refused ({self._matcher.get_error()})",
+                "This is a fault in the decoder; please report it.",
+            )
+
+
+@lru_cache(maxsize=8)
+def _ll_tokenizer(tokenizer: Any) -> Any:
+    import llguidance.hf
+
+    return llguidance.hf.from_tokenizer(tokenizer)
+
+
+@lru_cache(maxsize=8)
+def _closing(tokenizer: Any) -> tuple[np.ndarray, ...]:
+    """End of text; then brackets that close; then a quote, which ends a string being written."""
+    size = len(tokenizer)
+    ends, brackets, quotes = (np.zeros(size, dtype=bool) for _ in range(3))
+    ends[tokenizer.eos_token_id] = True
+    for token in range(size):
+        text: str = tokenizer.decode([token])
+        if text and set(text) <= CLOSERS:
+            (brackets if set(text) & set("}]") else quotes)[token] = True
+    return ends, brackets, quotes
+
+
+@dataclass
+class Node:
+    """A place in the trie: the tokens that may follow, and the label that ends here."""
+
+    children: dict[int, Node] = field(default_factory=dict)
+    label: int | None = None
+    leaves: int = 0  # labels below, this one included
+
+
+class LabelTrie:
+    """The answers of a label set, as token sequences that share their beginnings."""
+
+    def __init__(self, sequences: Sequence[Sequence[int]]) -> None:
+        self.root = Node()
+        self.count = len(sequences)
+        for index, sequence in enumerate(sequences):
+            node = self.root
+            node.leaves += 1
+            for token in sequence:
+                node = node.children.setdefault(token, Node())
+                node.leaves += 1
+            if node.label is not None or node.children:
+                raise ConstraintError(
+                    f"labels {node.label} and {index} are not told apart by their tokens",
+                    "End each answer with the terminator, and make the labels differ.",
+                )
+            node.label = index
+
+
+def label_trie(task: Task, labels: Sequence[str], tokenizer: Any) -> LabelTrie:
+    """The trie of every label's answer, tokenised as in training, terminator included."""
+    texts = [task.answer.replace("{target}", label) + tokenizer.eos_token for label in labels]
+    return LabelTrie(tokenizer(texts, add_special_tokens=False)["input_ids"])
+
+
+def compile_constraint(task: Task, labels: Sequence[str], tokenizer: Any) -> Constraint | None:
+    """The constraint of a task that generates, or None for free text.
+
+    Raises ``ConstraintError`` for a schema or pattern that cannot be enforced.
+    """
+    from llguidance import LLMatcher
+
+    del labels
+    if task.json_schema is not None:
+        compact = {"whitespace_flexible": False, "item_separator": ",", "key_separator": ":"}
+        schema = {**task.json_schema, "x-guidance": compact}
+        grammar: str = LLMatcher.grammar_from_json_schema(json.dumps(schema))
+        return Grammar(tokenizer, grammar, "task.schema")
+    if task.regex is not None:
+        return Grammar(tokenizer, LLMatcher.grammar_from_regex(task.regex), "task.regex")
+    return None
+
+
+@lru_cache(maxsize=32)
+def _validator(schema: str) -> Any:
+    from jsonschema import Draft202012Validator
+
+    return Draft202012Validator(json.loads(schema))
+
+
+def validate(task: Task, labels: Sequence[str], text: str) -> Any:
+    """The parsed answer; raises ``ConstraintError`` saying how it breaks the task's constraint."""
+    if task.output == "json":
+        try:
+            value = json.loads(text)
+        except json.JSONDecodeError as error:
+            raise ConstraintError(f"the answer is not JSON: {error.msg} at {error.pos}") from error
+        for fault in _validator(json.dumps(task.json_schema)).iter_errors(value):
+            raise ConstraintError(f"the answer violates task.schema: {fault.message[:200]}")
+        return value
+    if task.output == "label":
+        if text not in labels:
+            raise ConstraintError(f'"{text[:80]}" is not one of the {len(labels)} labels')
+        return text
+    if task.regex is not None and not re.fullmatch(task.regex, text):
+        raise ConstraintError(f'"{text[:80]}" does not match task.regex')
+    return text

@@ -1,0 +1,253 @@
+"""Tie it together: score every system on the same items, compare, and let the gate judge."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from assay.data.records import Example
+from assay.errors import RecipeError, did_you_mean
+from assay.evaluation import wording
+from assay.evaluation.calibration import Calibration, calibrate
+from assay.evaluation.compare import (
+    Array,
+    Interval,
+    bootstrap,
+    mcnemar,
+    paired_difference,
+    percentile_interval,
+    proportion_interval,
+    wins_and_losses,
+)
+from assay.evaluation.gate import judge
+from assay.evaluation.metrics import Scores, check_aligned, score
+from assay.evaluation.predictions import Prediction
+from assay.evaluation.result import Answers, Comparison, Evaluation, Slice, System
+from assay.recipe.schema import Gate, Recipe
+
+__all__ = ["Answers", "Evaluation", "evaluate"]
+
+FLIPS_SHOWN = 50  # of each kind
+ERRORS_SHOWN = 50
+
+
+def evaluate(
+    recipe: Recipe,
+    labels: Sequence[str],
+    examples: Sequence[Example],
+    candidate: Answers,
+    base: Answers,
+    cheaper: Sequence[Answers],
+    temperature: float = 1.0,
+) -> Evaluation:
+    """Score, compare and judge a candidate on frozen items.
+
+    ``temperature`` is what the candidate's confidences were divided by (fitted on validation); it
+    is recorded, not applied. The result depends on nothing but the arguments, and not on the order
+    of the items. Raises ``DataError`` and ``ConstraintError`` as ``metrics.score`` does, and
+    ``RecipeError`` when the gate's primary metric is not computed for this task.
+    """
+    systems = [candidate, base, *cheaper]
+    for system in systems:
+        check_aligned(examples, system.predictions)
+    order = sorted(range(len(examples)), key=lambda i: examples[i].id)
+    items = [examples[i] for i in order]
+    sorted_systems = [
+        replace(system, predictions=[system.predictions[i] for i in order]) for system in systems
+    ]
+    scores = [score(recipe.task, labels, items, system.predictions) for system in sorted_systems]
+    _check_primary(recipe, scores[0])
+    distributions = _distributions(scores)
+    gate = recipe.gate
+    described = [
+        _system(*row, gate.confidence)
+        for row in zip(sorted_systems, scores, distributions, strict=True)
+    ]
+    predictions = sorted_systems[0].predictions
+    ours, theirs = scores[0], scores[1]
+    evaluation = Evaluation(
+        task=recipe.task.output,
+        primary=gate.primary,
+        items=len(items),
+        confidence=gate.confidence,
+        candidate=described[0],
+        base=described[1],
+        cheaper=tuple(described[2:]),
+        comparisons=_comparisons(gate, described, scores, distributions),
+        per_class=ours.per_class,
+        confusion=ours.confusion,
+        slices=_slices(gate, items, ours, theirs),
+        flips=_flips(gate.primary, items, sorted_systems[0], sorted_systems[1], ours, theirs),
+        errors=_errors(gate.primary, items, predictions, ours),
+        calibration=_calibration(ours, temperature),
+        notes=ours.notes,
+    )
+    return replace(evaluation, gate=judge(gate, evaluation))
+
+
+def _check_primary(recipe: Recipe, scores: Scores) -> None:
+    primary = recipe.gate.primary
+    comparable = sorted(set(scores.statistics) - set(wording.LOWER_IS_BETTER))
+    if primary not in comparable:
+        raise RecipeError(
+            f"gate.primary: {primary} cannot be compared for output: {recipe.task.output}."
+            + did_you_mean(primary, comparable),
+            f"Choose one of: {', '.join(comparable)}.",
+        )
+
+
+def _distributions(scores: Sequence[Scores]) -> list[dict[str, Array]]:
+    """The bootstrap distribution [R] of every metric of every system, all on the same resamples."""
+    keys = [(i, metric) for i, each in enumerate(scores) for metric in each.statistics]
+    rows = bootstrap([scores[i].statistics[metric] for i, metric in keys])
+    result: list[dict[str, Array]] = [{} for _ in scores]
+    for (i, metric), row in zip(keys, rows, strict=True):
+        result[i][metric] = row
+    return result
+
+
+def _system(
+    answers: Answers, scores: Scores, distributions: dict[str, Array], confidence: float
+) -> System:
+    intervals: dict[str, Interval] = {}
+    for metric, samples in distributions.items():
+        if scores.is_share(metric):
+            values = scores.per_item[metric]
+            intervals[metric] = proportion_interval(samples, values, confidence)
+        else:
+            point = scores.metrics[metric]
+            intervals[metric] = percentile_interval(samples, point, confidence)
+    invalid = 1.0 - scores.metrics["valid"]
+    return System(answers.name, scores.metrics, intervals, answers.seconds, invalid)
+
+
+def _comparisons(
+    gate: Gate,
+    systems: Sequence[System],
+    scores: Sequence[Scores],
+    distributions: Sequence[dict[str, Array]],
+) -> tuple[Comparison, ...]:
+    """The primary metric against everything, then the other metrics against the base."""
+
+    def compare(other: int, metric: str) -> Comparison:
+        difference = systems[0].metrics[metric] - systems[other].metrics[metric]
+        samples = distributions[0][metric] - distributions[other][metric]
+        ours, theirs = scores[0].item_values(metric), scores[other].item_values(metric)
+        wins, losses = wins_and_losses(ours, theirs)
+        shares = scores[0].is_share(metric) and scores[other].is_share(metric)
+        return Comparison(
+            against="base" if other == 1 else systems[other].name,
+            metric=metric,
+            difference=difference,
+            interval=percentile_interval(samples, difference, gate.confidence),
+            p_value=mcnemar(wins, losses) if shares else None,
+            wins=wins,
+            losses=losses,
+        )
+
+    shared = [m for m in scores[0].statistics if m in scores[1].statistics]
+    others = [m for m in shared if m != gate.primary and m not in wording.LOWER_IS_BETTER]
+    primary = [compare(other, gate.primary) for other in range(1, len(systems))]
+    return (*primary, *(compare(1, metric) for metric in others))
+
+
+def _slices(
+    gate: Gate, items: Sequence[Example], ours: Scores, theirs: Scores
+) -> tuple[Slice, ...]:
+    """The primary metric on every slice, worst difference first."""
+    rows: dict[str, list[int]] = {}
+    for i, example in enumerate(items):
+        rows.setdefault(example.slice, []).append(i)
+    found: list[Slice] = []
+    for name, members in rows.items():
+        chosen = np.array(members)
+        candidate = ours.statistics[gate.primary].at(chosen)
+        base = theirs.statistics[gate.primary].at(chosen)
+        difference, interval = paired_difference(candidate, base, gate.confidence)
+        judged = len(members) >= gate.slices.min_items
+        found.append(
+            Slice(
+                slice=name,
+                items=len(members),
+                base=base.value(),
+                candidate=candidate.value(),
+                difference=difference,
+                interval=interval,
+                judged=judged,
+                bad=judged and -difference > gate.slices.max_drop and interval[1] < 0,
+            )
+        )
+    return tuple(sorted(found, key=lambda part: (part.difference, part.slice)))
+
+
+def _flips(
+    primary: str,
+    items: Sequence[Example],
+    candidate: Answers,
+    base: Answers,
+    ours: Scores,
+    theirs: Scores,
+) -> dict[str, Any]:
+    """Items the candidate answers better (fixed) or worse (broken) than the base.
+
+    Shown first: the largest change, then the answer that was wrong with most confidence.
+    """
+    change = ours.item_values(primary) - theirs.item_values(primary)
+
+    def shown(sign: int, kind: str, wrong: Answers) -> list[dict[str, Any]]:
+        chosen = [int(i) for i in np.flatnonzero(np.sign(change) == sign)]
+        chosen.sort(key=lambda i: (-abs(change[i]), -(wrong.predictions[i].confidence or 0.0), i))
+        return [
+            {
+                "id": items[i].id,
+                "input": items[i].text,
+                "target": items[i].target,
+                "base": _said(base.predictions[i]),
+                "candidate": _said(candidate.predictions[i]),
+                "kind": kind,
+            }
+            for i in chosen[:FLIPS_SHOWN]
+        ]
+
+    wins, losses = int((change > 0).sum()), int((change < 0).sum())
+    examples = [*shown(1, "fixed", base), *shown(-1, "broken", candidate)]
+    return {"fixed": wins, "broken": losses, "examples": examples}
+
+
+def _errors(
+    primary: str, items: Sequence[Example], predictions: Sequence[Prediction], ours: Scores
+) -> list[dict[str, Any]]:
+    """The candidate's wrong answers, the most confident first."""
+    values = ours.item_values(primary)
+    wrong = [int(i) for i in np.flatnonzero(values < 1.0)]
+    wrong.sort(key=lambda i: (-(predictions[i].confidence or 0.0), values[i], i))
+    return [
+        {
+            "id": items[i].id,
+            "input": items[i].text,
+            "target": items[i].target,
+            "candidate": _said(predictions[i]),
+            "confidence": predictions[i].confidence,
+        }
+        for i in wrong[:ERRORS_SHOWN]
+    ]
+
+
+def _said(prediction: Prediction) -> str:
+    """The answer, or what was said instead of one."""
+    return prediction.output if prediction.valid else f"(invalid) {prediction.raw}".strip()
+
+
+def _calibration(scores: Scores, temperature: float) -> Calibration | None:
+    if scores.confidence is None:
+        return None
+    return calibrate(
+        scores.confidence,
+        scores.per_item[scores.correct],
+        scores.metrics["brier"],
+        scores.notes["brier"],
+        temperature,
+    )

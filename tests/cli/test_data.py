@@ -1,0 +1,86 @@
+"""The label X-ray: which tokens a recipe trains on, and what became of its rows."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from assay.cli.data import ENDING, READ, TRAINED, coloured, marked
+
+Assay = Callable[..., Any]  # the fixture `assay`
+
+RECIPE = """\
+name: cards
+summary: A message about a card becomes an intent
+task: {{output: label}}
+base: {{model: "{base}", precision: fp32}}
+data: {{train: {{path: rows.jsonl}}, near_duplicates: null, leakage: null}}
+ladder: [{ladder}]
+gate: {{primary: accuracy, thresholds: {{accuracy: 0.5}}}}
+"""
+
+
+def write_recipe(base: Path, ladder: str) -> None:
+    """``cards.yaml`` and its rows in the current folder."""
+    rows = [{"text": f"the card {n} is lost", "label": ("lost", "found")[n % 2]} for n in range(60)]
+    Path("rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    Path("cards.yaml").write_text(RECIPE.format(base=base, ladder=ladder), encoding="utf-8")
+
+
+def test_the_trained_tokens_are_the_answer_and_its_end(assay: Assay, tiny_folder: Path) -> None:
+    write_recipe(tiny_folder, "{kind: tfidf}, {kind: llm}")
+    done = assay("data", "inspect", "cards.yaml", "--rows", "2", "--json")
+    assert done.code == 0, done
+    xray = done.json["xray"]
+    assert len(xray["examples"]) == 2
+    for example in xray["examples"]:
+        answer = "".join(token["text"] for token in example if token["trained"])
+        assert answer in ("lost<|im_end|>", "found<|im_end|>")
+    assert 0 < xray["supervised_share"] < 1
+    assert xray["terminated"] == xray["kept"] == done.json["report"]["rows"]["train"]
+
+
+def test_the_report_is_drawn_in_the_terminal_and_as_html(assay: Assay, tiny_folder: Path) -> None:
+    write_recipe(tiny_folder, "{kind: tfidf}, {kind: llm}")
+    done = assay("data", "inspect", "cards.yaml", "--html", "xray.html")
+    assert done.code == 0, done
+    assert "tokens are trained" in done.out
+    page = Path("xray.html").read_text(encoding="utf-8")
+    assert "tokens are trained" in page
+    assert "&lt;|im_end|&gt;" in page
+    assert "<script" not in page
+
+
+def test_a_recipe_without_an_llm_gets_the_data_report(assay: Assay, tmp_path: Path) -> None:
+    write_recipe(tmp_path / "no-such-base", "{kind: tfidf}")
+    done = assay("data", "inspect", "cards.yaml", "--json")
+    assert done.code == 0, done
+    assert done.json["xray"] is None
+    assert done.json["labels"] == ["found", "lost"]
+    assert "No llm rung" in assay("data", "inspect", "cards.yaml").out
+
+
+def test_rows_that_all_exceed_the_limit_stop_hard(assay: Assay, tiny_folder: Path) -> None:
+    write_recipe(tiny_folder, "{kind: llm}")
+    done = assay("data", "inspect", "cards.yaml", "--set", "data.max_tokens=3")
+    assert done.code == 1
+    assert "data.max_tokens" in done.err
+
+
+@pytest.mark.parametrize("text", ["", "\n\n"])
+def test_an_empty_data_file_is_a_clear_error(assay: Assay, tmp_path: Path, text: str) -> None:
+    write_recipe(tmp_path, "{kind: tfidf}")
+    Path("rows.jsonl").write_text(text, encoding="utf-8")
+    done = assay("data", "inspect", "cards.yaml")
+    assert done.code == 1
+    assert "rows.jsonl" in done.err or "no usable row" in done.err
+
+
+def test_colours_tell_read_trained_and_last() -> None:
+    text = coloured([("ask", False), ("yes", True), ("<end>", True), ("\n", False)])
+    assert [str(span.style) for span in text.spans] == [READ, TRAINED, ENDING, READ]
+    assert marked([("ask", False), ("yes", True), ("<end>", True)]).plain == "ask«yes<end>»"

@@ -1,0 +1,283 @@
+"""Every metric against scikit-learn, sacrebleu, SQuAD's script or a number made by hand."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from typing import Any
+
+import numpy as np
+import pytest
+import sacrebleu
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn import metrics as sk
+
+from assay.errors import ConstraintError, DataError
+from assay.evaluation import metrics
+from assay.evaluation.compare import Statistic, bootstrap
+from assay.evaluation.metrics import same_json, score, slot_pairs, token_f1
+
+LABELS = ("a", "b", "c", "d")
+answers_of = st.lists(
+    st.tuples(st.sampled_from("abc"), st.sampled_from(["a", "b", "c", "d", None])),
+    min_size=1,
+    max_size=40,
+)
+
+
+def label_scores(make: Any, pairs: list[tuple[str, str | None]]) -> Any:
+    targets, outputs = [t for t, _ in pairs], [o for _, o in pairs]
+    predictions = make.answers(outputs).predictions
+    return score(make.task("label"), LABELS, make.examples(targets), predictions)
+
+
+def json_scores(make: Any, pairs: list[tuple[Any, Any]]) -> Any:
+    targets = [json.dumps(target) for target, _ in pairs]
+    outputs = [None if answer is None else json.dumps(answer) for _, answer in pairs]
+    predictions = make.answers(outputs).predictions
+    return score(make.task("json"), (), make.examples(targets), predictions)
+
+
+# --- label ------------------------------------------------------------------------------------
+
+
+@settings(max_examples=60, deadline=None)
+@given(pairs=answers_of)
+def test_label_metrics_are_scikit_learns(make: Any, pairs: list[tuple[str, str | None]]) -> None:
+    scores = label_scores(make, pairs)
+    targets, outputs = [t for t, _ in pairs], [o or "(invalid)" for _, o in pairs]
+    present = sorted(set(targets))
+    macro = sk.f1_score(targets, outputs, labels=present, average="macro", zero_division=0)
+    assert scores.metrics["accuracy"] == pytest.approx(sk.accuracy_score(targets, outputs))
+    assert scores.metrics["macro_f1"] == pytest.approx(macro)
+    assert scores.metrics["valid"] == pytest.approx(np.mean([o is not None for _, o in pairs]))
+    table = sk.precision_recall_fscore_support(
+        targets, outputs, labels=list(LABELS), zero_division=0
+    )
+    ours = [[row[k] for row in scores.per_class] for k in ("precision", "recall", "f1", "support")]
+    assert np.array(ours) == pytest.approx(np.array(table, dtype=float))
+    names = scores.confusion["labels"]
+    assert (
+        scores.confusion["matrix"] == sk.confusion_matrix(targets, outputs, labels=names).tolist()
+    )
+
+
+def test_macro_f1_by_hand_says_what_it_leaves_out(make: Any) -> None:
+    scores = label_scores(make, [("a", "a"), ("a", "b"), ("b", "b"), ("b", None), ("b", "c")])
+    # a: P 1, R 1/2, F1 2/3. b: P 1/2, R 1/3, F1 2/5. c and d have no items.
+    assert scores.metrics["macro_f1"] == pytest.approx((2 / 3 + 2 / 5) / 2)
+    assert scores.notes["macro_f1"] == "leaves out 2 classes without items: c, d"
+    assert scores.confusion["labels"] == [*LABELS, "(invalid)"]
+    assert scores.confusion["matrix"][1] == [0, 1, 1, 0, 1]
+
+
+def test_a_resampled_macro_f1_is_that_of_the_repeated_items(make: Any) -> None:
+    generator = np.random.default_rng(0)
+    targets = [LABELS[i] for i in generator.integers(0, 4, 60)]
+    outputs = make.noisy(targets, LABELS, 0.6, 1)
+    statistic: Statistic = label_scores(make, list(zip(targets, outputs, strict=True))).statistics[
+        "macro_f1"
+    ]
+    drawn = generator.integers(0, 60, 60)
+    chosen = [(targets[i], outputs[i]) for i in drawn]
+    expected = sk.f1_score(*zip(*chosen, strict=True), average="macro")
+    assert statistic.at(drawn).value() == pytest.approx(expected)
+    assert bootstrap([statistic], resamples=300)[0].mean() == pytest.approx(
+        statistic.value(), abs=0.02
+    )
+
+
+def test_an_invalid_answer_is_wrong_even_with_the_right_text(make: Any) -> None:
+    prediction = make.answers([None]).predictions[0]
+    from dataclasses import replace
+
+    lucky = replace(prediction, output="a", raw="a")
+    scores = score(make.task("label"), LABELS, make.examples(["a"]), [lucky])
+    assert scores.metrics == {"accuracy": 0.0, "macro_f1": 0.0, "valid": 0.0}
+
+
+def test_a_target_or_answer_outside_the_label_set_is_refused(make: Any) -> None:
+    with pytest.raises(DataError, match="'z' is not in the label set"):
+        label_scores(make, [("z", "a")])
+    with pytest.raises(ConstraintError, match="'z' is not in the label set"):
+        label_scores(make, [("a", "z")])
+
+
+# --- alignment --------------------------------------------------------------------------------
+
+
+def test_predictions_must_answer_the_examples(make: Any) -> None:
+    examples, predictions = make.examples(["a", "b"]), make.answers(["a", "b"]).predictions
+    task = make.task("label")
+    with pytest.raises(DataError, match="1 predictions for 2 examples"):
+        score(task, LABELS, examples, predictions[:1])
+    with pytest.raises(DataError, match="answers item 'item-00001', the example is 'item-00000'"):
+        score(task, LABELS, examples, predictions[::-1])
+    with pytest.raises(DataError, match="no items"):
+        score(task, LABELS, [], [])
+    with pytest.raises(DataError, match="not unique: item-00000"):
+        score(task, LABELS, examples[:1] * 2, predictions[:1] * 2)
+
+
+# --- confidence -------------------------------------------------------------------------------
+
+
+def test_confidence_metrics_need_every_valid_answers_confidence(make: Any) -> None:
+    task, examples = make.task("label"), make.examples(["a", "b"])
+    without = score(
+        task, LABELS, examples, make.answers(["a", "b"], confidence=[0.9, None]).predictions
+    )
+    assert "ece" not in without.metrics
+    assert without.confidence is None
+    scores = score(
+        task, LABELS, examples, make.answers(["a", None], confidence=[0.8, None]).predictions
+    )
+    assert scores.confidence.tolist() == [0.8, 0.0]
+    assert scores.metrics["brier"] == pytest.approx((0.2**2 + 0) / 2)
+    assert scores.metrics["ece"] == pytest.approx(0.1)
+    assert scores.notes["brier"] == "top-label"
+
+
+def test_brier_is_multi_class_where_scores_exist(make: Any) -> None:
+    row = tuple(np.log([0.7, 0.1, 0.1, 0.1]))
+    answers = make.answers(["a", "a"], confidence=[0.7, 0.7], scores=[row, row])
+    scores = score(make.task("label"), LABELS, make.examples(["a", "b"]), answers.predictions)
+    assert scores.notes["brier"] == "multi-class"
+    assert scores.metrics["brier"] == pytest.approx((0.12 + 0.49 + 0.81 + 0.02) / 2)
+
+
+def test_confidences_and_scores_are_checked(make: Any) -> None:
+    task, examples = make.task("label"), make.examples(["a"])
+    with pytest.raises(DataError, match="not a probability"):
+        score(task, LABELS, examples, make.answers(["a"], confidence=[1.2]).predictions)
+    short = make.answers(["a"], confidence=[0.5], scores=[(-1.0, -1.0)])
+    with pytest.raises(DataError, match="2 scores for 4 labels"):
+        score(task, LABELS, examples, short.predictions)
+
+
+# --- json -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ({"a": 1, "b": [1, 2]}, {"b": [1, 2], "a": 1}, True),
+        ({"a": [1, 2]}, {"a": [2, 1]}, False),
+        ({"a": 1}, {"a": 1.0}, True),
+        ({"a": True}, {"a": 1}, False),
+        ({"a": False}, {"a": 0}, False),
+        ({"a": None}, {}, False),
+        ([True], [True], True),
+        ("x", "X", False),
+        ({"a": {"b": [{"c": 0}]}}, {"a": {"b": [{"c": False}]}}, False),
+    ],
+)
+def test_json_equality(one: Any, other: Any, same: bool) -> None:
+    assert same_json(one, other) is same
+    assert same_json(other, one) is same
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=3),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=2), inner),
+    max_leaves=8,
+)
+
+
+@given(value=json_values, other=json_values)
+def test_json_equality_is_that_of_canonical_text(value: Any, other: Any) -> None:
+    def canonical(v: Any) -> str:
+        return json.dumps(v, sort_keys=True)
+
+    assert same_json(value, json.loads(canonical(value)))
+    assert same_json(value, other) == (canonical(value) == canonical(other))
+
+
+def test_slots_are_pairs() -> None:
+    value = {"slots": {"city": " New   York ", "day": ["Mon", "Mon"], "n": 3, "none": None}}
+    pairs = slot_pairs(value, "slots")
+    expected = {("city", "New York"): 1, ("day", "Mon"): 2, ("n", "3"): 1}
+    assert pairs == Counter(expected)
+    assert slot_pairs([], "slots") == slot_pairs({"slots": "x"}, "slots") == Counter()
+
+
+def test_json_metrics_by_hand(make: Any) -> None:
+    scores = json_scores(
+        make,
+        [
+            ({"intent": "play", "slots": {"artist": "Abba", "year": "1976"}},
+             {"slots": {"year": "1976", "artist": "Abba"}, "intent": "play"}),
+            ({"intent": "play", "slots": {"artist": "Abba"}},
+             {"intent": "play", "slots": {"artist": "abba", "city": "Rome"}}),
+            ({"intent": "rate", "slots": {"book": "It"}},
+             {"intent": "play", "slots": {"book": "It"}}),
+            ({"intent": "rate", "slots": {"book": "It", "stars": "5"}}, None),
+        ],
+    )  # fmt: skip
+    assert scores.metrics["exact_match"] == 0.25
+    assert scores.metrics["intent_accuracy"] == 0.5
+    assert scores.metrics["valid"] == 0.75
+    # tp 3 (two of item 1, one of item 3), fp 2 (item 2), fn 1 (item 2) + 2 (the invalid item).
+    assert scores.metrics["slot_precision"] == pytest.approx(3 / 5)
+    assert scores.metrics["slot_recall"] == pytest.approx(3 / 6)
+    assert scores.metrics["slot_f1"] == pytest.approx(6 / 11)
+    assert scores.item_values("slot_recall").tolist() == [1.0, 0.0, 1.0, 0.0]
+    assert scores.confusion["labels"] == ["play", "rate", "(invalid)"]
+    assert scores.confusion["matrix"][1] == [1, 0, 1]
+
+
+def test_nothing_to_find_is_perfect_only_for_a_valid_answer(make: Any) -> None:
+    empty = {"intent": "stop", "slots": {}}
+    assert json_scores(make, [(empty, empty)]).metrics["slot_f1"] == 1.0
+    broken = json_scores(make, [(empty, None)])
+    assert broken.metrics["slot_f1"] == 0.0
+    assert broken.per_item["slot_f1"].tolist() == [0.0]
+    assert json_scores(make, [(empty, {**empty, "slots": {"x": "y"}})]).metrics["slot_f1"] == 0.0
+
+
+def test_a_missing_intent_is_a_class_of_its_own(make: Any) -> None:
+    scores = json_scores(make, [({"slots": {}}, {"slots": {}}), ({"intent": "a"}, {"slots": {}})])
+    assert scores.metrics["intent_accuracy"] == 0.5
+    assert scores.confusion["labels"] == ["(none)", "a"]
+
+
+@pytest.mark.parametrize("text", ["{", "NaN", "[1,]"])
+def test_text_that_is_not_json_is_refused(make: Any, text: str) -> None:
+    task = make.task("json")
+    with pytest.raises(ConstraintError, match="marked valid is not JSON"):
+        score(task, (), make.examples(["{}"]), make.answers([text]).predictions)
+    with pytest.raises(DataError, match="the target is not JSON"):
+        score(task, (), make.examples([text]), make.answers(["{}"]).predictions)
+
+
+# --- text -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("answer", "target", "f1"),
+    [
+        ("The Cat sat.", "a cat sat", 1.0),
+        ("cat sat on mat", "the cat", 2 * (1 / 4) * 1 / (1 / 4 + 1)),
+        ("dog", "cat", 0.0),
+        ("the", "an", 1.0),  # nothing but articles: equal once normalised
+        ("", "cat", 0.0),
+        ("cat cat", "cat", 2 / 3),
+    ],
+)
+def test_squad_token_f1(answer: str, target: str, f1: float) -> None:
+    assert token_f1(answer, target) == pytest.approx(f1)
+    assert token_f1(target, answer) == pytest.approx(f1)
+
+
+def test_text_metrics(make: Any) -> None:
+    targets = ["The cat sat.", "Refunds take five days.", "x"]
+    outputs = ["cat sat", "Refunds usually take 5 days", None]
+    scores = score(make.task("text"), (), make.examples(targets), make.answers(outputs).predictions)
+    chrf = [sacrebleu.sentence_chrf(o, [t]) for o, t in zip(outputs[:2], targets, strict=False)]
+    assert scores.per_item["exact_match"].tolist() == [1.0, 0.0, 0.0]
+    assert scores.per_item["token_f1"] == pytest.approx([1.0, 2 * 3 / 9, 0.0])
+    assert scores.per_item["chrf"] == pytest.approx([c.score / 100 for c in chrf] + [0.0])
+    assert scores.notes["chrf"].startswith("nrefs:1|case:mixed|eff:yes|nc:6|nw:0")
+    assert set(scores.metrics) == {"exact_match", "token_f1", "chrf", "valid"}
+    assert set(metrics.CORRECT) == {"label", "json", "text"}

@@ -1,0 +1,101 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from assay.data.records import Example
+from assay.errors import RecipeError
+from assay.evaluation.metrics import score
+from assay.evaluation.predictions import Prediction
+from assay.recipe.checks import METRICS
+from assay.recipe.load import load
+from assay.recipe.schema import Task
+
+Write = Callable[[str], str]
+
+JSON_TASK = (
+    "output: json\n  intent_field: intent\n"
+    "  schema: {type: object, properties: {intent: {type: string}}}"
+)
+
+
+def faults_of(name: str, *overrides: str) -> str:
+    with pytest.raises(RecipeError) as caught:
+        load(name, overrides=overrides)
+    return caught.value.cause
+
+
+@pytest.mark.parametrize(
+    ("override", "said"),
+    [
+        ("gate.primary=macrof1", 'no metric "macrof1" for output: label. Did you mean "macro_f1"?'),
+        ("gate.primary=ece", "gate.primary: ece is better when lower"),
+        ("gate.thresholds.ece=0.1", "write max_ece, its largest value"),
+        ("gate.thresholds.max_ecee=0.1", 'no metric "ecee" for output: label. Did you mean "ece"?'),
+        ("gate.thresholds.accuracy=93", "between 0 and 1, but is the number 93; write 0.93"),
+        ("gate.thresholds.accuracy=-1", "between 0 and 1, but is the number -1"),
+        ("ladder.1.adapter.rank=4", "ladder.1.adapter: only an encoder has its own adapter"),
+        ("ladder.0.training.epochs=4", "ladder.0.training: tfidf is not trained by the loop"),
+        ("ladder.0.base.model=x", "ladder.0.base: tfidf uses no base"),
+        ("ladder.0={kind: nearest, base: {model: x}}", "ladder.0.base: nearest uses no base"),
+        ("adapter.targets=[]", "adapter.targets: names no layer"),
+        ("training.micro_batch=17", "training.micro_batch: is 17, more than the batch of 16"),
+        ("data.test_share=0", "data.test_share: is 0, and no data.test is given"),
+        ("data.test_share=0.95", "data: validation_share and test_share together leave nothing"),
+    ],
+)
+def test_settings_that_cannot_work(write: Write, minimal: str, override: str, said: str) -> None:
+    assert said in faults_of(write(minimal), override)
+
+
+def test_a_given_split_needs_no_share(write: Write, minimal: str) -> None:
+    changes = ["data.test_share=0", "data.test.path=test.jsonl"]
+    assert load(write(minimal), overrides=changes).recipe.data.test_share == 0
+
+
+def test_a_largest_value_is_a_threshold(write: Write, minimal: str) -> None:
+    recipe = load(write(minimal), overrides=["gate.thresholds.max_ece=0.1"]).recipe
+    assert recipe.gate.thresholds["max_ece"] == 0.1
+
+
+def test_metrics_depend_on_the_fields_they_score(write: Write, minimal: str) -> None:
+    text = minimal.replace("output: label", JSON_TASK).replace("- kind: tfidf", "- kind: nearest")
+    text = text.replace("accuracy", "intent_accuracy")
+    assert load(write(text)).recipe.gate.primary == "intent_accuracy"
+    said = faults_of("recipe.yaml", "gate.thresholds.slot_f1=0.5")
+    assert said == '--set: gate.thresholds.slot_f1: the metric "slot_f1" needs task.slots_field'
+
+
+@pytest.mark.parametrize(
+    ("schema", "said"),
+    [
+        ("{type: objekt}", "task.schema: not a JSON Schema at type: 'objekt'"),
+        ("{properties: {a: {minimum: x}}}", "not a JSON Schema at properties.a.minimum"),
+        ("{properties: {intnt: {}}}", 'task.intent_field: the schema has no property "intent".'),
+    ],
+)
+def test_the_schema_is_a_json_schema(write: Write, minimal: str, schema: str, said: str) -> None:
+    text = minimal.replace("output: label", JSON_TASK).replace("- kind: tfidf", "- kind: nearest")
+    text = text.replace("accuracy", "exact_match")
+    assert said in faults_of(write(text), f"task.schema={schema}")
+
+
+TASKS = [
+    ({"output": "label"}, "yes"),
+    (
+        {"output": "json", "schema": {}, "intent_field": "intent", "slots_field": "slots"},
+        '{"intent":"yes","slots":{"a":"b"}}',
+    ),
+    ({"output": "text"}, "yes"),
+]
+
+
+@pytest.mark.parametrize(("task", "answer"), TASKS, ids=lambda item: str(item)[:20])
+def test_the_metrics_are_those_that_an_evaluation_computes(
+    task: dict[str, object], answer: str
+) -> None:
+    examples = [Example(str(i), "text", (), answer, "slice") for i in range(4)]
+    predictions = [Prediction(str(i), answer, answer, True, 0.9) for i in range(4)]
+    metrics = score(Task.model_validate(task), ["no", "yes"], examples, predictions).metrics
+    assert metrics.keys() == set(METRICS[str(task["output"])])
