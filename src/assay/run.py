@@ -18,9 +18,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from assay.data.prepare import prepare
-
 from assay import files
+from assay.data.prepare import prepare
 from assay.data.records import Example, Splits
 from assay.errors import AssayError, DataError, GateError, Interrupted
 from assay.observability.progress import SILENT, Progress
@@ -248,8 +247,14 @@ def _climb(
     """Baseline, ladder on validation, evidence on test, verdict, report."""
     from assay.evaluation.evaluate import evaluate
     from assay.evaluation.evidence import write_evidence
-
-    from assay.evaluation.ladder import Climb, answer, base_answers, climb_ladder, ordered, rung_base
+    from assay.evaluation.ladder import (
+        Climb,
+        answer,
+        base_answers,
+        climb_ladder,
+        ordered,
+        rung_base,
+    )
     from assay.evaluation.parity import certify
     from assay.models.pool import BasePool
 
@@ -283,7 +288,6 @@ def _climb(
 def report(run: Run, recipe: Recipe | None = None) -> Path:
     """Write the run's report again; returns the HTML file."""
     from assay.evaluation.report import write_report
-
     from assay.recipe.load import load
 
     recipe = recipe or load(run.folder / "recipe.yaml").recipe
@@ -331,7 +335,6 @@ def package(
     card = Card.read(saved)
     data: dict[str, Any] = files.read_json(run.folder / "data" / "report.json")
     name = f"{recipe.name}-{recipe.package.version}.tgsp"
-    progress.say(f"packing {saved} as {name}, signed by {key.public.name}")
     claims = claim(
         name=recipe.name,
         version=recipe.package.version,
@@ -348,6 +351,7 @@ def package(
         parity=files.read_json(run.folder / "parity.json"),
     )
     made = build(saved, claims, key, target or run.folder / "packages" / name)
+    progress.say(f"packed {saved} as {name}, signed by {key.public.name}")
     state["stages"]["package"] = {"status": "done", "file": made.name}
     files.write_json(run.folder / "run.json", state)
     return made

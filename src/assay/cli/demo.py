@@ -177,14 +177,14 @@ def _key(stage: Stage) -> KeyPair:
 
 def _serve(stage: Stage, packages: Sequence[Path], acts: Sequence[Act]) -> list[dict[str, Any]]:
     """Serve the packages in this process on a free port, and ask each three questions."""
-    from assay.files import home
-    from assay.packaging.keys import TrustStore
-    from assay.web.server import create_app, start_in_thread
-
     stage.heading("Serve and ask")
     if not packages:
         line(stage.console, "  Nothing was signed, so there is nothing to serve.")
         return []
+    from assay.files import home
+    from assay.packaging.keys import TrustStore
+    from assay.web.server import create_app, start_in_thread
+
     stage.why(
         "One process serves both over an OpenAI-compatible API. The questions were written for "
         "this demo; they are in no data set."

@@ -29,7 +29,9 @@ INSTRUCTION = (
     "{% endif %}{% endfor %}"
     "{% if add_generation_prompt %}{{ '### Response:\n' }}{% endif %}"
 )
-REMEDY = "Use a base whose chat template ends each turn with a special token, or template: instruction."
+REMEDY = (
+    "Use a base whose chat template ends each turn with a special token, or template: instruction."
+)
 
 
 @dataclass(frozen=True)
@@ -103,7 +105,8 @@ def segments(template: PromptTemplate, tokenizer: Any, turns: Sequence[Turn]) ->
         after = _render(template, tokenizer, turns[: index + 1], open_answer=False)
         if not before.startswith(done) or not after.startswith(before):
             raise DataError(
-                f"wrong chat template: rendering turn {index + 1} changes the text before it", REMEDY
+                f"wrong chat template: rendering turn {index + 1} changes the text before it",
+                REMEDY,
             )
         answer = after[len(before) :]
         end = answer.find(template.terminator, len(turn.content))

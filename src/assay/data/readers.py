@@ -1,157 +1,79 @@
-"""Reads rows from files, shipped datasets, the Hub and SQL; every fault names file and line."""
+"""Where rows come from: a file, a dataset shipped with Assay, the Hugging Face Hub, a database."""
 
 from __future__ import annotations
 
-import csv
-import gzip
-import io
-import json
 import os
-import zlib
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from assay import files
+from assay.data.tables import Located, read_table
 from assay.errors import DataError, DependencyError, did_you_mean
 from assay.recipe.schema import Source
 
-Located = tuple[str, dict[str, Any]]
 SHIPPED = Path(__file__).resolve().parent.parent / "catalogue" / "data"
-LONGEST_LINE = 1_000_000  # bytes; a longer one is a broken file or a whole file on one line
+_VARIABLE = re.compile(r"\$\{(\w+)\}")
+_QUERY = re.compile(r"(?:\s|--[^\n]*\n|/\*.*?\*/)*(?:select|with|values)\b", re.I | re.S)
 
 
 def read(source: Source, recipe_dir: Path | None) -> Iterator[Located]:
-    """Rows of a source as (where, row); raises ``DataError`` naming file and line."""
+    """Rows of a source as ("file:line", row), in the source's order.
+
+    Relative paths start at the recipe's folder, and ``${NAME}`` in a path or URL is a variable of
+    the environment. Raises ``DataError`` naming file and line, ``DependencyError`` when reading
+    needs a package that is not installed.
+    """
     if source.dataset:
         yield from _shipped(source.dataset)
+    elif source.path:
+        yield from read_table(_located(source.path, recipe_dir))
     elif source.hub:
         yield from _hub(source.hub)
     elif source.sql and source.url:
-        yield from _sql(source.sql, source.url)
-    elif source.path:
-        yield from read_file(_resolve(source.path, recipe_dir))
+        yield from _sql(source.sql, source.url, recipe_dir)
 
 
-def _resolve(text: str, recipe_dir: Path | None) -> Path:
-    if "$ASSAY_DATA" in text.replace("{", "").replace("}", "") and not os.environ.get("ASSAY_DATA"):
-        raise DataError(
-            f"{text}: the environment variable ASSAY_DATA is not set",
-            "Set it to the folder that holds your datasets.",
-        )
-    path = Path(os.path.expandvars(text)).expanduser()
+def describe(source: Source, recipe_dir: Path | None) -> dict[str, str]:
+    """What identifies a source in a report: its name, digest and licence where known, no secrets.
+
+    Raises ``DataError`` when a file is not there to be digested.
+    """
+    if source.dataset:
+        path, entry = _entry(source.dataset)
+        licence: str = files.read_json(path.parent / "digests.json")["licence"]
+        return {"dataset": source.dataset, "licence": licence, "sha256": entry["sha256"]}
+    if source.path:
+        path = _located(source.path, recipe_dir)
+        if not path.is_file():
+            next(read_table(path))  # raises, and says what is there instead
+        return {"path": source.path, "sha256": files.sha256_file(path)}
+    if source.hub:
+        return {"hub": source.hub}
+    return {"sql": source.sql or "", "url": _without_password(source.url or "")}
+
+
+def _located(text: str, recipe_dir: Path | None) -> Path:
+    path = Path(_expanded(text)).expanduser()
     return path if path.is_absolute() else (recipe_dir or Path()) / path
 
 
-def read_file(path: Path) -> Iterator[Located]:
-    """Rows of one JSONL, CSV or Parquet file, perhaps gzipped."""
-    if not path.is_file():
-        beside = sorted(p.name for p in path.parent.iterdir()) if path.parent.is_dir() else []
-        raise DataError(
-            f"{path}: no such file",
-            (did_you_mean(path.name, beside) or "The folder does not exist.").strip(),
-        )
-    suffixes = [suffix.lower() for suffix in path.suffixes]
-    kind = next((s for s in reversed(suffixes) if s != ".gz"), "")
-    if kind == ".parquet":
-        yield from _parquet(path)
-        return
-    readers = {".jsonl": _jsonl, ".ndjson": _jsonl, ".csv": _csv}
-    if kind not in readers:
-        raise DataError(f"{path}: not a kind of file that is read", "Give .jsonl, .csv or .parquet (.gz too).")
-    data = _bytes(path, packed=suffixes[-1] == ".gz")
-    if not data.strip():
-        raise DataError(f"{path}: the file is empty", "Give a file with at least a few rows.")
-    yield from readers[kind](path, data)
-
-
-def _bytes(path: Path, *, packed: bool) -> bytes:
-    try:
-        data = path.read_bytes()
-    except PermissionError as error:
-        raise DataError(f"{path}: permission denied", "Make the file readable.") from error
-    if not packed:
-        return data
-    try:
-        return gzip.decompress(data)
-    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-        raise DataError(f"{path}: truncated or damaged gzip ({error})", "Fetch the file again.") from error
-
-
-def _text(path: Path, line: bytes, number: int) -> str:
-    if len(line) > LONGEST_LINE:
-        raise DataError(
-            f"{path}:{number}: the line has {len(line):,} bytes, the limit is {LONGEST_LINE:,}",
-            "One row a line; is this a JSON file instead of JSONL?",
-        )
-    try:
-        return line.decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise DataError(
-            f"{path}:{number}: byte {error.start + 1} of the line (0x{line[error.start]:02x}) is not UTF-8",
-            f"Convert it: iconv -f latin1 -t utf-8 {path.name}",
-        ) from error
-
-
-def _jsonl(path: Path, data: bytes) -> Iterator[Located]:
-    for number, line in enumerate(data.removeprefix(b"\xef\xbb\xbf").split(b"\n"), start=1):
-        if not line.strip():
-            continue
-        text = _text(path, line, number)
-        try:
-            row = json.loads(text)
-        except (json.JSONDecodeError, RecursionError) as error:
-            column = getattr(error, "colno", 1)
-            reason = getattr(error, "msg", "nested too deeply")
+def _expanded(text: str) -> str:
+    def value(found: re.Match[str]) -> str:
+        name = found[1]
+        if not os.environ.get(name):
+            hint = {"ASSAY_DATA": "the folder that holds your datasets"}.get(name, "its value")
             raise DataError(
-                f"{path}:{number}:{column}: not JSON ({reason})", "Each line must be one JSON object."
-            ) from error
-        if not isinstance(row, dict):
-            raise DataError(
-                f"{path}:{number}: a JSON {type(row).__name__}, not an object",
-                'Each line must be like {"text": "…", "label": "…"}.',
+                f"{text}: the environment variable {name} is not set",
+                f"Set it to {hint}: export {name}=…",
             )
-        yield f"{path}:{number}", row
+        return os.environ[name]
+
+    return _VARIABLE.sub(value, text)
 
 
-def _csv(path: Path, data: bytes) -> Iterator[Located]:
-    lines = [
-        _text(path, line, number)
-        for number, line in enumerate(data.removeprefix(b"\xef\xbb\xbf").split(b"\n"), start=1)
-    ]
-    csv.field_size_limit(LONGEST_LINE)
-    reader = csv.reader(io.StringIO("\n".join(lines)), strict=True)
-    header: list[str] = []
-    try:
-        for cells in reader:
-            if not cells:
-                continue
-            if not header:
-                header = cells
-                if len(set(header)) != len(header):
-                    raise DataError(f"{path}:1: a column name occurs twice", "Rename one.")
-                continue
-            if len(cells) != len(header):
-                raise DataError(
-                    f"{path}:{reader.line_num}: {len(cells)} columns, the header has {len(header)}",
-                    "Quote cells that contain a comma or a line break.",
-                )
-            yield f"{path}:{reader.line_num}", dict(zip(header, cells, strict=True))
-    except csv.Error as error:
-        raise DataError(f"{path}:{reader.line_num}: {error}", "Check the quotes of this row.") from error
-
-
-def _parquet(path: Path) -> Iterator[Located]:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    try:
-        table = pq.ParquetFile(path)
-        for batch in table.iter_batches(1000):
-            for row in batch.to_pylist():
-                yield str(path), row
-    except (pa.ArrowInvalid, pa.ArrowException, OSError) as error:
-        raise DataError(f"{path}: not a complete Parquet file ({error})", "Write it again.") from error
+# -- shipped -------------------------------------------------------------------------------
 
 
 def shipped_datasets() -> list[str]:
@@ -163,50 +85,106 @@ def shipped_datasets() -> list[str]:
 
 
 def _shipped(name: str) -> Iterator[Located]:
+    path, entry = _entry(name)
+    if files.sha256_file(path) != entry["sha256"]:
+        raise DataError(
+            f"{path}: is not the file that Assay was released with (another SHA-256)",
+            "Install Assay again, or give a changed copy as data.*.path.",
+        )
+    for where, row in read_table(path):
+        yield f"{name}:{where.rpartition(':')[2]}", row
+
+
+def _entry(name: str) -> tuple[Path, dict[str, Any]]:
+    """The file of a shipped split, and what ``digests.json`` says about it."""
     known = shipped_datasets()
     if name not in known:
         raise DataError(
-            f'no dataset "{name}" is shipped.{did_you_mean(name, known)}',
-            f"Shipped: {', '.join(known)}.",
+            f'no dataset "{name}" comes with Assay.{did_you_mean(name, known)}',
+            f"Shipped: {', '.join(known)}. For a file of your own give data.*.path.",
         )
     dataset, split = name.split("/")
     path = SHIPPED / dataset / f"{split}.jsonl.gz"
-    expected: str = files.read_json(path.parent / "digests.json")["files"][path.name]["sha256"]
-    if files.sha256_file(path) != expected:
-        raise DataError(f"{path}: was altered after installation", "Install Assay again.")
-    for where, row in read_file(path):
-        yield f"{name}:{where.rsplit(':', 1)[1]}", row
+    return path, files.read_json(path.parent / "digests.json")["files"][path.name]
+
+
+# -- Hugging Face Hub ----------------------------------------------------------------------
 
 
 def _hub(address: str) -> Iterator[Located]:
+    """Rows of ``hf://owner/name@revision#split``; the split is train unless given."""
     try:
-        from datasets import load_dataset
+        import datasets
     except ImportError as error:
         raise DependencyError(
-            f"{address}: the datasets library is not installed", 'pip install "assay[hub]"'
+            f"{address}: the `datasets` library is not installed", 'pip install "assay[hub]"'
         ) from error
     name, _, split = address.removeprefix("hf://").partition("#")
     name, _, revision = name.partition("@")
+    datasets.disable_progress_bars()
     try:
-        rows: Any = load_dataset(name, revision=revision or None, split=split or "train")
-    except Exception as error:  # the library raises many unrelated classes
+        rows: Any = datasets.load_dataset(name, revision=revision or None, split=split or "train")
+    except Exception as error:  # the library raises many unrelated classes, requests' among them
         raise DataError(
-            f"{address}: the dataset could not be loaded ({type(error).__name__}: {error})",
-            "Check the name, the split and the network; script-based datasets no longer load.",
+            f"{address}: cannot be loaded ({type(error).__name__}: {str(error)[:300]})",
+            "Check name, revision, split and network; datasets that need a script do not load.",
         ) from error
     for number, row in enumerate(rows, start=1):
         yield f"{address}:{number}", dict(row)
 
 
-def _sql(statement: str, url: str) -> Iterator[Located]:
+# -- databases -----------------------------------------------------------------------------
+
+
+def _sql(statement: str, url: str, recipe_dir: Path | None) -> Iterator[Located]:
+    """Rows of a query, streamed; give it an ORDER BY, or their order is the database's whim."""
     from sqlalchemy import create_engine, text
     from sqlalchemy.exc import SQLAlchemyError
 
+    shown = _without_password(url)
+    if not _QUERY.match(statement):
+        raise DataError(
+            f"data.*.sql does not begin with SELECT, WITH or VALUES: {statement[:80]}",
+            "Assay only reads from databases.",
+        )
     try:
-        engine = create_engine(url)
-        with engine.connect().execution_options(stream_results=True) as connection:
-            for number, row in enumerate(connection.execute(text(statement)).mappings(), start=1):
-                yield f"{engine.url.render_as_string(hide_password=True)}:{number}", dict(row)
+        engine = create_engine(_database(url, recipe_dir))
+    except ModuleNotFoundError as error:
+        raise DependencyError(
+            f"{shown}: the database's driver `{error.name}` is not installed",
+            f"pip install {error.name}",
+        ) from error
     except SQLAlchemyError as error:
-        reason = str(error).splitlines()[0]
-        raise DataError(f"the query failed: {reason}", f"Check data.*.url and the query: {statement}") from error
+        raise DataError(
+            f"{shown}: {error}", "Give a SQLAlchemy URL, e.g. sqlite:///x.db"
+        ) from error
+    try:
+        with engine.connect() as connection:
+            result = connection.execution_options(yield_per=1000).execute(text(statement))
+            for number, row in enumerate(result.mappings(), start=1):
+                yield f"{shown}:{number}", dict(row)
+    except SQLAlchemyError as error:
+        raise DataError(
+            f"{shown}: the query failed: {str(error).splitlines()[0]}",
+            f"Check data.*.url and data.*.sql: {statement[:200]}",
+        ) from error
+    finally:
+        engine.dispose()
+
+
+def _database(url: str, recipe_dir: Path | None) -> Any:
+    """The URL with variables expanded; an SQLite file is found like any other path."""
+    from sqlalchemy import make_url
+
+    address = make_url(_expanded(url))
+    file = address.database
+    if address.get_backend_name() != "sqlite" or not file or file.startswith((":memory:", "file:")):
+        return address
+    path = _located(file, recipe_dir)
+    if not path.is_file():  # SQLite would create it
+        raise DataError(f"{path}: no such database", "Check data.*.url.")
+    return address.set(database=str(path))
+
+
+def _without_password(url: str) -> str:
+    return re.sub(r"(//[^:/@]*):[^@]*@", r"\1:***@", url)

@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from assay.evaluation.calibration import fit_platt, fit_temperature
-from assay.evaluation.evaluate import Answers, evaluate
-from assay.evaluation.metrics import score
 
 from assay import files
 from assay.data.records import Example, Splits
+from assay.evaluation.calibration import fit_platt, fit_temperature
+from assay.evaluation.evaluate import Answers, evaluate
+from assay.evaluation.metrics import score
 from assay.evaluation.predictions import Prediction, Rung
 from assay.evaluation.rungs import load_rung
 from assay.evaluation.rungs.card import BaseCard, Card
@@ -203,7 +203,7 @@ def _calibrated(climb: Climb, rung: Rung) -> Rung:
     """Fit the confidence on validation only: a temperature for labels, Platt scaling for JSON."""
     card: Card = rung.card
     examples = climb.splits.validation
-    if card.labels and card.kind != "majority":
+    if card.labels and card.kind not in ("majority", "nearest"):
         predictions = rung.predict(examples, climb.progress)
         scores = np.array([prediction.scores for prediction in predictions])
         temperature = fit_temperature(scores, label_indices(card.labels, examples))
@@ -303,7 +303,7 @@ def _announce(climb: Climb, step: Step) -> None:
     primary = climb.recipe.gate.primary
     value = step.entry["validation"][primary]
     verdict = (
-        "passes" if step.entry["passes"] else "; ".join(step.entry["reasons"]) or "does not pass"
+        "passes" if step.entry["passes"] else f"not met: {'; '.join(step.entry['reasons'])}"
     )
     climb.progress.say(f"rung {step.kind}: {primary} {value:.3f} on validation: {verdict}")
 

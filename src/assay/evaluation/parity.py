@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from assay.evaluation.decoding import generate
 
 from assay.data.records import Example
 from assay.errors import TrainingError
+from assay.evaluation.decoding import generate
 from assay.evaluation.predictions import Rung
 from assay.evaluation.rungs import load_rung
 from assay.evaluation.rungs.llm import LanguageModel

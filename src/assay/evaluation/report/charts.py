@@ -24,10 +24,10 @@ if TYPE_CHECKING:
 # Each colour stands for a CSS variable of the page's style sheet, where it has a dark twin.
 INK, MUTED, RULE, CARD = "#211e1a", "#726b60", "#e3ddd2", "#fffefb"
 CANDIDATE, BASE, GOLD = "#1e5b84", "#b3a998", "#a67c1a"
-PASS, FAIL, FAINT = "#2c7a4b", "#b2382b", "#dce8f0"
+PASS, FAIL = "#2c7a4b", "#b2382b"
 VARIABLES = {
     INK: "--ink", MUTED: "--muted", RULE: "--rule", CARD: "--card", CANDIDATE: "--candidate",
-    BASE: "--base", GOLD: "--gold", PASS: "--pass", FAIL: "--fail", FAINT: "--faint",
+    BASE: "--base", GOLD: "--gold", PASS: "--pass", FAIL: "--fail",
 }  # fmt: skip
 
 WIDTH = 8.6  # inches; the page scales the drawing to its column
@@ -239,7 +239,7 @@ def confusion_chart(confusion: dict[str, Any] | None) -> tuple[str, str, Figure]
     axes.invert_yaxis()
     axes.xaxis.set_major_locator(_steps(whole=True))
     axes.grid(axis="y", visible=False)
-    axes.set_xlim(0, 1.15 * pairs[0][2])
+    axes.set_xlim(0, 1.2 * pairs[0][2])
     axes.set_xlabel("items of the first class, answered as the second", loc="right")
     axes.spines["left"].set_visible(False)
     return "confusion", "The pairs of classes confused most often", figure

@@ -8,8 +8,6 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from markupsafe import Markup
-
 from assay.evaluation import wording
 from assay.evaluation.report.charts import Chart, confused_pairs
 
@@ -68,7 +66,7 @@ def render(
                 for kind in ("fixed", "broken")
             },
             data=data_rows(context["data"]),
-            style=Markup((TEMPLATES / "style.css").read_text(encoding="utf-8")),
+            style=(TEMPLATES / "style.css").read_text(encoding="utf-8"),
             shown={
                 "classes": CLASSES_OPEN,
                 "slices": SLICES_OPEN,

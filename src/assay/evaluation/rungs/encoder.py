@@ -15,7 +15,7 @@ from assay.evaluation.predictions import Prediction
 from assay.evaluation.rungs.card import Card
 from assay.evaluation.rungs.linear import fit_head, from_logits, label_indices
 from assay.models.attention import NAME as SHORT_ATTENTION
-from assay.models.embed import embed, fast_math
+from assay.models.embed import embed
 from assay.models.load import Embedder
 from assay.models.lora import attach
 from assay.observability.progress import Progress

@@ -33,7 +33,7 @@ def from_logits(
 ) -> list[Prediction]:
     """Predictions from logits [N, K]; the temperature changes confidences, never the answer."""
     scores = log_softmax(logits / temperature)
-    best = scores.argmax(axis=1)
+    best: list[int] = scores.argmax(axis=1).tolist()
     return [
         Prediction(
             id=example.id,
@@ -58,7 +58,11 @@ def fit_head(
     if classes == 2:  # scikit-learn keeps only the second class's row
         weights = np.concatenate([-weights / 2, weights / 2])
         bias = np.concatenate([-bias / 2, bias / 2])
-    return weights.astype(np.float32), bias.astype(np.float32)
+    # scikit-learn returns Fortran order, and safetensors writes memory as it lies.
+    return (
+        np.ascontiguousarray(weights, dtype=np.float32),
+        np.ascontiguousarray(bias, dtype=np.float32),
+    )
 
 
 def label_indices(labels: Sequence[str], examples: Sequence[Example]) -> np.ndarray:

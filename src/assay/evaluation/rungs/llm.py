@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
 from assay.data.prompts import (
     Encoded,
     PromptTemplate,
@@ -17,11 +18,10 @@ from assay.data.prompts import (
     fit,
     template_for,
 )
-from assay.evaluation.constraints import Constraint, compile_constraint, label_trie, validate
-from assay.evaluation.decoding import Generated, generate, score_labels, stream
-
 from assay.data.records import Example, Turn
 from assay.errors import ConstraintError, ModelError
+from assay.evaluation.constraints import Constraint, compile_constraint, label_trie, validate
+from assay.evaluation.decoding import Generated, generate, score_labels, stream
 from assay.evaluation.predictions import Prediction
 from assay.evaluation.rungs.card import Card
 from assay.evaluation.rungs.linear import log_softmax
@@ -55,6 +55,7 @@ class LanguageModel:
                 "Serve it with the base and the Assay version it was trained with.",
             )
         self._constraint: Constraint | None = None
+        self._answered: dict[tuple[int, ...], Generated] = {}
 
     # -- making one -----------------------------------------------------------------------
 
@@ -170,15 +171,22 @@ class LanguageModel:
     def _generate(
         self, model: Any, prompts: list[list[int]], progress: Progress
     ) -> list[Generated]:
-        return generate(
+        """Answers to the prompts; greedy decoding repeats itself, so each is decoded once.
+
+        Calibration and validation ask the same questions, and decoding is what evaluation costs.
+        """
+        new = [p for p in dict.fromkeys(map(tuple, prompts)) if p not in self._answered]
+        answers = generate(
             model,
             self.shared.tokenizer,
-            prompts,
+            new,
             constraint=self.constraint,
             max_new_tokens=self.card.task.max_new_tokens,
             terminators=self.shared.causal.terminators,
             progress=progress,
         )
+        self._answered |= dict(zip(new, answers, strict=True))
+        return [self._answered[tuple(prompt)] for prompt in prompts]
 
     def _judge(self, id: str, answer: Generated) -> Prediction:
         raw = self._text(answer.tokens)

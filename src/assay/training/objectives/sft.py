@@ -11,12 +11,12 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-from assay.data.prompts import Encoded
 from torch import Tensor, nn
 
+from assay.data.prompts import Encoded
 from assay.training.objectives import Batch
 
-SHORTEST_SHARED = 8  # tokens; below it a second forward pass costs more than it saves
+LEAST_SAVED = 512  # tokens a batch; below it the extra forward pass costs more than it saves
 OUTPUT_TRANSFORMS = ("final_logit_softcapping", "logit_scale", "logits_scaling")
 
 
@@ -29,6 +29,7 @@ class Sft:
         self, *, share_prefix: bool = True, pack_to: int | None = None, smoothing: float = 0.0
     ) -> None:
         self.share_prefix = share_prefix and pack_to is None
+        self.least_saved = LEAST_SAVED
         self.pack_to = pack_to
         self.smoothing = smoothing
 
@@ -45,7 +46,8 @@ class Sft:
         if self.pack_to is not None:
             return _layout(_pack(items, self.pack_to), prefix=[])
         shared = _shared_prefix(items) if self.share_prefix and len(items) > 1 else 0
-        prefix = items[0].tokens[:shared] if shared >= SHORTEST_SHARED else []
+        pays = shared * (len(items) - 1) >= self.least_saved
+        prefix = items[0].tokens[:shared] if pays else []
         return _layout([[item] for item in items], prefix)
 
     def loss(self, model: nn.Module, batch: Batch) -> Tensor:

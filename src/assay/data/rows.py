@@ -1,0 +1,235 @@
+"""One raw row becomes the draft of an example, or is dropped for a reason that is counted."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+from assay.data.clean import repaired, require_unicode
+from assay.data.duplicates import Fingerprint
+from assay.data.prompts import conversation
+from assay.data.records import Turn
+from assay.data.tables import Row
+from assay.errors import DataError
+from assay.recipe.schema import Recipe
+
+ROLES = ("system", "user", "assistant")
+
+
+@dataclass(slots=True)
+class Draft:
+    """An example on its way, and where it came from."""
+
+    where: str
+    id: str | None
+    text: str
+    turns: tuple[Turn, ...]
+    target: str
+    slice: str
+    repaired: bool
+    mark: Fingerprint = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.mark = Fingerprint(self.content)
+
+    @property
+    def content(self) -> str:
+        """What duplicates are judged by: the input, or all that the user says in a chat."""
+        said = [turn.content for turn in self.turns if turn.role == "user"]
+        return "\n".join(said) if len(said) > 1 else self.text
+
+
+@dataclass(frozen=True, slots=True)
+class Dropped:
+    """A row that cannot be used, and why."""
+
+    where: str
+    reason: str
+
+
+def drafter(recipe: Recipe) -> Callable[[str, Row], Draft | Dropped]:
+    """The function that turns (where, row) into a draft, as the recipe says.
+
+    The function raises ``DataError`` naming the row for a missing column, a value of a wrong type,
+    an answer that breaks the task's schema or pattern, or turns in a wrong order.
+    """
+    make = _from_messages if recipe.data.format == "messages" else _from_pair
+    check = _answer_check(recipe)
+
+    def draft(where: str, row: Row) -> Draft | Dropped:
+        return make(recipe, check, where, row)
+
+    return draft
+
+
+def _from_pair(
+    recipe: Recipe, check: Callable[[str, str], None], where: str, row: Row
+) -> Draft | Dropped:
+    data, task = recipe.data, recipe.task
+    given = _column(row, data.input, where, "data.input")
+    answer = _column(row, data.target, where, "data.target")
+    fixed = repaired([given, answer]) if data.repair_encoding else [given, answer]
+    text = _text(fixed[0], f"{where}: {data.input}")
+    if not text:
+        return Dropped(where, "empty input")
+    if task.output == "json" and fixed[1] is not None:
+        target = _canonical(fixed[1], where)
+    else:
+        target = _text(fixed[1], f"{where}: {data.target}")
+    if not target:
+        return Dropped(where, "empty target")
+    check(where, target)
+    turns = conversation(task, text, target)
+    slice_ = _slice(recipe, row, where, target)
+    return Draft(
+        where, _id(recipe, row, where), text, turns, target, slice_, fixed != [given, answer]
+    )
+
+
+def _from_messages(
+    recipe: Recipe, check: Callable[[str, str], None], where: str, row: Row
+) -> Draft | Dropped:
+    data = recipe.data
+    given = _column(row, data.messages, where, "data.messages")
+    fixed = repaired(given) if data.repair_encoding else given
+    turns = _turns(fixed, f"{where}: {data.messages}")
+    if turns[0].role != "system":
+        turns = [Turn("system", recipe.task.system), *turns]
+    roles = [turn.role for turn in turns[1:]]
+    if not roles or roles != ["user", "assistant"] * (len(roles) // 2):
+        raise DataError(
+            f"{where}: the roles are {', '.join(turn.role for turn in turns)}",
+            "After the system turn, user and assistant take turns, and assistant is the last.",
+        )
+    if not all(turn.content for turn in turns[1:]):
+        return Dropped(where, "empty turn")
+    target = turns[-1].content
+    check(where, target)
+    slice_ = _slice(recipe, row, where, target)
+    identity = _id(recipe, row, where)
+    text = turns[-2].content
+    return Draft(where, identity, text, tuple(turns), target, slice_, fixed != given)
+
+
+def _turns(messages: Any, where: str) -> list[Turn]:
+    if isinstance(messages, str):  # as CSV and SQL hold it
+        messages = _parsed(messages, where)
+    if not isinstance(messages, list) or not messages:
+        raise DataError(f"{where} is not a list of turns", "Give [{role, content}, …].")
+    turns: list[Turn] = []
+    for number, message in enumerate(cast("list[Any]", messages), start=1):
+        role = message.get("role") if isinstance(message, dict) else None
+        content = message.get("content") if isinstance(message, dict) else None
+        if role not in ROLES or not isinstance(content, str):
+            raise DataError(
+                f"{where}: turn {number} is {str(message)[:120]}",
+                f'Each turn is {{"role": …, "content": text}} with a role of {", ".join(ROLES)}.',
+            )
+        require_unicode(content, where)
+        turns.append(Turn(role, content.strip()))
+    return turns
+
+
+# -- values --------------------------------------------------------------------------------
+
+
+def _column(row: Row, name: str, where: str, key: str) -> Any:
+    if name not in row:
+        raise DataError(
+            f'{where}: no column "{name}" ({key})',
+            f"Columns of this row: {', '.join(map(str, row)) or 'none'}.",
+        )
+    return row[name]
+
+
+def _text(value: Any, where: str) -> str:
+    """A cell as text: null and NaN are empty, numbers are written out, objects are refused."""
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return ""
+    if isinstance(value, dict | list | bytes):
+        raise DataError(
+            f"{where} holds {type(cast(Any, value)).__name__}, not text",
+            "Name a column of text; for JSON answers set task.output: json.",
+        )
+    text = str(value).lower() if isinstance(value, bool) else str(value).strip()
+    require_unicode(text, where)
+    return text
+
+
+def _canonical(value: Any, where: str) -> str:
+    """Compact JSON with the keys in the order given; a string is parsed first."""
+    if isinstance(value, str):
+        if not value.strip():
+            return ""
+        value = _parsed(value, f"{where}: the target")
+    try:
+        text = json.dumps(value, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise DataError(f"{where}: the target is not JSON: {error}", "Correct the row.") from error
+    require_unicode(text, where)
+    return text
+
+
+def _parsed(text: str, where: str) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise DataError(f"{where} is not JSON: {error}", "Correct the row.") from error
+
+
+def _id(recipe: Recipe, row: Row, where: str) -> str | None:
+    name = recipe.data.id
+    if not name:
+        return None
+    identity = _text(_column(row, name, where, "data.id"), f"{where}: {name}")
+    if not identity:
+        raise DataError(f"{where}: the id is empty", "Give every row an id, or set data.id: null.")
+    return identity
+
+
+def _slice(recipe: Recipe, row: Row, where: str, target: str) -> str:
+    """The row's slice: the column named, else the label, else the intent, else ``all``."""
+    task, column = recipe.task, recipe.data.slice
+    if column:
+        return _text(_column(row, column, where, "data.slice"), f"{where}: {column}") or "none"
+    if task.output == "label":
+        return target
+    if task.intent_field:
+        answer = json.loads(target)
+        return str(answer.get(task.intent_field, "none")) if isinstance(answer, dict) else "none"
+    return "all"
+
+
+def _answer_check(recipe: Recipe) -> Callable[[str, str], None]:
+    """Raises ``DataError`` for a target that the task's own constraint would refuse."""
+    schema, pattern = recipe.task.json_schema, recipe.task.regex
+    if schema is not None:
+        from jsonschema import Draft202012Validator
+
+        validator = Draft202012Validator(schema)
+
+        def check(where: str, target: str) -> None:
+            for fault in validator.iter_errors(json.loads(target)):
+                place = "/".join(map(str, fault.absolute_path)) or "the answer itself"
+                raise DataError(
+                    f"{where}: the target breaks task.schema at {place}: {fault.message[:200]}",
+                    "Correct the row or the schema: a constrained model could never answer so.",
+                )
+
+        return check
+    if pattern is not None:
+        compiled = re.compile(pattern)
+
+        def match(where: str, target: str) -> None:
+            if not compiled.fullmatch(target):
+                raise DataError(
+                    f"{where}: the target does not match task.regex: {target[:120]}",
+                    "Correct the row or the pattern.",
+                )
+
+        return match
+    return lambda where, target: None

@@ -1,0 +1,100 @@
+"""SFT: Hugging Face's own loss is the oracle; prefix sharing and packing change nothing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+
+from assay.data.prompts import Encoded
+from assay.models import lora
+from assay.models.attention import NAME
+from assay.recipe.schema import Adapter
+from assay.training.objectives.sft import Sft
+
+
+def examples(shared: int = 12) -> list[Encoded]:
+    """Five items that begin with the same tokens and differ in length."""
+    generator = torch.Generator().manual_seed(4)
+    prefix = torch.randint(3, 280, (shared,), generator=generator).tolist()
+    result = []
+    for number, length in enumerate((9, 4, 13, 6, 9)):
+        body = torch.randint(3, 280, (length,), generator=generator).tolist()
+        trained = [False] * (shared + 2) + [True] * (length - 2)
+        result.append(Encoded(str(number), prefix + body, trained))
+    return result
+
+
+def adapted(tiny: Any) -> Any:
+    model = lora.attach(tiny[0], Adapter(rank=4), seed=0, task="CAUSAL_LM")
+    generator = torch.Generator().manual_seed(5)
+    for name, parameter in model.named_parameters():
+        if "lora_B" in name:
+            parameter.data.copy_(torch.randn(parameter.shape, generator=generator) * 0.1)
+    return model
+
+
+def loss_and_gradients(model: Any, objective: Sft, items: list[Encoded]) -> tuple[float, dict[str, Any]]:
+    model.zero_grad()
+    loss = objective.loss(model, objective.collate(items))
+    loss.backward()
+    return float(loss), {n: p.grad.clone() for n, p in model.named_parameters() if p.grad is not None}
+
+
+def hugging_face(model: Any, items: list[Encoded]) -> tuple[float, dict[str, Any]]:
+    """One row at a time through ``model(labels=…)``, mean turned back into a sum."""
+    model.zero_grad()
+    total = torch.zeros(())
+    for item in items:
+        ids = torch.tensor([item.tokens])
+        labels = torch.tensor([[t if on else -100 for t, on in zip(item.tokens, item.trained, strict=True)]])
+        total = total + model(input_ids=ids, labels=labels).loss * sum(item.trained[1:])
+    total.backward()
+    return float(total), {n: p.grad.clone() for n, p in model.named_parameters() if p.grad is not None}
+
+
+@pytest.mark.parametrize("attention", ["sdpa", NAME])
+@pytest.mark.parametrize("way", ["plain", "shared prefix", "packed"])
+def test_loss_and_gradients_are_hugging_faces(tiny: Any, way: str, attention: str) -> None:
+    model = adapted(tiny)
+    items = examples()
+    expected, wanted = hugging_face(model, items)
+    model.get_base_model().set_attn_implementation(attention)
+    objective = Sft(share_prefix=way == "shared prefix", pack_to=40 if way == "packed" else None)
+    objective.least_saved = 0
+    batch = objective.collate(items)
+    assert (batch["prefix"] is not None) is (way == "shared prefix")
+    assert (len(batch["tokens"]) < len(items)) is (way == "packed")
+    loss, gradients = loss_and_gradients(model, objective, items)
+    assert loss == pytest.approx(expected, rel=1e-5)
+    assert gradients.keys() == wanted.keys() and wanted
+    for name in wanted:
+        torch.testing.assert_close(gradients[name], wanted[name], atol=2e-5, rtol=1e-3)
+
+
+def test_packed_neighbours_do_not_see_each_other(tiny: Any) -> None:
+    model = adapted(tiny)
+    one, two, *_ = examples()
+    objective = Sft(pack_to=64)
+    alone = float(objective.loss(model, objective.collate([one])))
+    together = objective.collate([one, two])
+    assert len(together["tokens"]) == 1
+    other = float(objective.loss(model, objective.collate([two])))
+    assert float(objective.loss(model, together)) == pytest.approx(alone + other, rel=1e-5)
+
+
+def test_weight_is_the_number_of_predicted_tokens() -> None:
+    objective = Sft()
+    for item in examples():
+        assert len(objective.collate([item])["targets"]) == objective.weight(item)
+
+
+def test_a_short_prefix_is_not_worth_a_pass() -> None:
+    assert Sft().collate(examples())["prefix"] is None
+
+
+def test_smoothing_raises_the_loss(tiny: Any) -> None:
+    model = adapted(tiny)
+    batch = Sft().collate(examples())
+    assert float(Sft(smoothing=0.1).loss(model, batch)) != float(Sft().loss(model, batch))
