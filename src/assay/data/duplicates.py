@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from itertools import pairwise
 from typing import Any
 
@@ -30,11 +30,17 @@ class Fingerprint:
     @cached_property
     def sketch(self) -> Any:
         """The MinHash of the shingles."""
-        from datasketch import MinHash
-
-        sketch = MinHash(num_perm=PERMUTATIONS, seed=1)
+        sketch = _blank().copy()
         sketch.update_batch([shingle.encode("utf-8") for shingle in self.shingles])
         return sketch
+
+
+@lru_cache(maxsize=1)
+def _blank() -> Any:
+    """An empty MinHash; copies share its permutations, which are costly to draw."""
+    from datasketch import MinHash
+
+    return MinHash(num_perm=PERMUTATIONS, seed=1)
 
 
 def jaccard(one: Fingerprint, other: Fingerprint) -> float:

@@ -9,8 +9,8 @@ tokens trained on.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, Literal
 
 from assay import files
 from assay.data.records import Example, Turn
@@ -29,19 +29,26 @@ INSTRUCTION = (
     "{% endif %}{% endfor %}"
     "{% if add_generation_prompt %}{{ '### Response:\n' }}{% endif %}"
 )
+PROBE = (Turn("system", ""), Turn("user", "question"), Turn("assistant", "answer"))
 REMEDY = (
-    "Use a base whose chat template ends each turn with a special token, or template: instruction."
+    "Use a base whose chat template ends each answer with its end-of-text token, or set"
+    " task.template: instruction."
 )
 
 
 @dataclass(frozen=True)
 class PromptTemplate:
-    """A Jinja chat template and the token that ends an answer."""
+    """A Jinja chat template, the token that ends an answer, and what identifies the two.
+
+    ``control`` are the special tokens that the template builds prompts with: text that spells one
+    of them could end a turn or begin another, so it is refused.
+    """
 
     name: str
     source: str
     terminator: str
     digest: str
+    control: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,20 +69,24 @@ class Encoded:
 
 
 def template_for(task: Task, tokenizer: Any) -> PromptTemplate:
-    """The template of the task on this base; raises ``DataError`` when the base has none."""
+    """The task's template on this base; raises ``DataError`` where the base has none that works."""
+    source: str | None = tokenizer.chat_template
     if task.template == "instruction":
-        source: str | None = INSTRUCTION
-    else:
-        source = tokenizer.chat_template
+        first = tokenizer("")["input_ids"][:1]
+        source = "{{ bos_token }}" * (first == [tokenizer.bos_token_id]) + INSTRUCTION
     if not source:
         raise DataError(
-            "template: chat, but this base has no chat template", "Set task.template: instruction."
+            "task.template is chat, but this base has no chat template",
+            "Set task.template: instruction, or use a base made for chat.",
         )
     terminator: str | None = tokenizer.eos_token
     if not terminator:
-        raise DataError("this base's tokenizer has no end-of-text token", REMEDY)
+        raise DataError("this base's tokenizer has no end-of-text token", "Use another base.")
     digest = files.digest({"name": task.template, "source": source, "terminator": terminator})
-    return PromptTemplate(task.template, source, terminator, digest)
+    bare = PromptTemplate(task.template, source, terminator, digest, ())
+    probe = "".join(segment.text for segment in segments(bare, tokenizer, PROBE))
+    control = tuple(token for token in tokenizer.all_special_tokens if token in probe)
+    return replace(bare, control=control)
 
 
 def conversation(task: Task, text: str, target: str | None) -> tuple[Turn, ...]:
@@ -93,9 +104,11 @@ def conversation(task: Task, text: str, target: str | None) -> tuple[Turn, ...]:
 def segments(template: PromptTemplate, tokenizer: Any, turns: Sequence[Turn]) -> list[Segment]:
     """The conversation as text, each assistant turn up to its terminator marked as trained.
 
-    Raises ``DataError`` when the template does not extend turn by turn, or a turn does not end in
-    the terminator: training on it would teach the model never to stop.
+    Raises ``DataError`` when the template does not extend turn by turn, when an answer does not
+    end in the terminator (training on it would teach the model never to stop), or when a turn
+    spells one of the template's control tokens.
     """
+    _refuse_control(template, turns)
     parts: list[Segment] = []
     done = ""
     for index, turn in enumerate(turns):
@@ -109,11 +122,10 @@ def segments(template: PromptTemplate, tokenizer: Any, turns: Sequence[Turn]) ->
                 REMEDY,
             )
         answer = after[len(before) :]
-        end = answer.find(template.terminator, len(turn.content))
+        end = answer.find(template.terminator)
         if end < 0:
             raise DataError(
-                f"wrong chat template: turn {index + 1} does not end with {template.terminator!r}",
-                REMEDY,
+                f"wrong chat template: an answer does not end with {template.terminator}", REMEDY
             )
         end += len(template.terminator)
         parts += [Segment(before[len(done) :], False), Segment(answer[:end], True)]
@@ -121,35 +133,53 @@ def segments(template: PromptTemplate, tokenizer: Any, turns: Sequence[Turn]) ->
     return parts
 
 
+def _refuse_control(template: PromptTemplate, turns: Sequence[Turn]) -> None:
+    for turn in turns:
+        for token in template.control:
+            if token in turn.content:
+                raise DataError(
+                    f"a {turn.role} turn contains the control token {token}: {turn.content[:120]!r}",
+                    "Take it out of the text; in a prompt it would end the turn or begin another.",
+                )
+
+
 def _render(
     template: PromptTemplate, tokenizer: Any, turns: Sequence[Turn], *, open_answer: bool
 ) -> str:
+    from jinja2 import TemplateError
+
     messages = [{"role": turn.role, "content": turn.content} for turn in turns]
-    return tokenizer.apply_chat_template(
-        messages,
-        chat_template=template.source,
-        tokenize=False,
-        add_generation_prompt=open_answer,
-    )
+    try:
+        return tokenizer.apply_chat_template(
+            messages,
+            chat_template=template.source,
+            tokenize=False,
+            add_generation_prompt=open_answer,
+        )
+    except TemplateError as error:  # its syntax, or what it says to roles it does not know
+        raise DataError(f"wrong chat template: {error.message}", REMEDY) from error
 
 
 def encode_prompt(template: PromptTemplate, tokenizer: Any, turns: Sequence[Turn]) -> list[int]:
-    """Token ids up to where the next answer begins."""
+    """Token ids up to where the next answer begins: a prefix of what training saw, always."""
     past = segments(template, tokenizer, turns)
     done = "".join(segment.text for segment in past)
     whole = _render(template, tokenizer, turns, open_answer=True)
     if not whole.startswith(done):
-        raise DataError("wrong chat template: the prompt does not extend the turns before", REMEDY)
-    texts = [segment.text for segment in past] + [whole[len(done) :]]
-    ids: list[list[int]] = tokenizer(texts, add_special_tokens=False)["input_ids"]
-    return [token for part in ids for token in part]
+        raise DataError("wrong chat template: a prompt does not extend the turns before it", REMEDY)
+    texts = [*(segment.text for segment in past), whole[len(done) :]]
+    return [token for part in _tokens(tokenizer, texts) for token in part]
+
+
+def _tokens(tokenizer: Any, texts: Sequence[str]) -> list[list[int]]:
+    """Each text tokenised by itself."""
+    return tokenizer(list(texts), add_special_tokens=False)["input_ids"] if texts else []
 
 
 def encode_training(template: PromptTemplate, tokenizer: Any, example: Example) -> Encoded:
     """Token ids and mask of one example."""
     parts = segments(template, tokenizer, example.turns)
-    ids: list[list[int]] = tokenizer([p.text for p in parts], add_special_tokens=False)["input_ids"]
-    return _joined(example.id, parts, ids)
+    return _joined(example.id, parts, _tokens(tokenizer, [part.text for part in parts]))
 
 
 def encode_training_batch(
@@ -161,8 +191,7 @@ def encode_training_batch(
         for start in range(0, len(examples), 1000):
             part = examples[start : start + 1000]
             cut = [segments(template, tokenizer, example.turns) for example in part]
-            texts = [segment.text for row in cut for segment in row]
-            ids = iter(tokenizer(texts, add_special_tokens=False)["input_ids"])
+            ids = iter(_tokens(tokenizer, [segment.text for row in cut for segment in row]))
             for example, row in zip(part, cut, strict=True):
                 result.append(_joined(example.id, row, [next(ids) for _ in row]))
             bar.advance(len(part))
@@ -179,48 +208,48 @@ def _joined(id: str, parts: Sequence[Segment], ids: Sequence[list[int]]) -> Enco
 
 
 def fit(
-    encoded: Sequence[Encoded], max_tokens: int, overflow: str
+    encoded: Sequence[Encoded], max_tokens: int, overflow: Literal["drop", "truncate", "error"]
 ) -> tuple[list[Encoded], dict[str, Any]]:
-    """Apply the length limit; returns what is kept and a report of every count.
+    """Apply the length limit; returns what is kept, and a count of everything.
 
-    ``truncate`` cuts the oldest prompt tokens, never a trained one. Raises ``DataError`` when
-    nothing is left, or nothing that is left is trained on.
+    ``truncate`` takes the oldest tokens of the prompt, and drops an example that would lose a
+    trained one. Raises ``DataError`` when nothing is left, when nothing that is left is trained
+    on, and for the first long example if ``overflow`` is ``error``.
     """
     kept: list[Encoded] = []
-    truncated = dropped = 0
+    truncated = 0
     for item in encoded:
-        if len(item.tokens) <= max_tokens:
+        excess = len(item.tokens) - max_tokens
+        if excess <= 0:
             kept.append(item)
-            continue
-        if overflow == "error":
+        elif overflow == "error":
             raise DataError(
-                f"example {item.id}: {len(item.tokens)} tokens, data.max_tokens is {max_tokens}",
+                f"example {item.id} has {len(item.tokens)} tokens, data.max_tokens is {max_tokens}",
                 "Raise data.max_tokens, or set data.overflow to drop or truncate.",
             )
-        cut = len(item.tokens) - max_tokens
-        if overflow == "truncate" and not any(item.trained[:cut]):
-            kept.append(Encoded(item.id, item.tokens[cut:], item.trained[cut:]))
+        elif overflow == "truncate" and not any(item.trained[:excess]):
+            kept.append(Encoded(item.id, item.tokens[excess:], item.trained[excess:]))
             truncated += 1
-        else:
-            dropped += 1
     if not kept:
+        lengths = sorted(len(item.tokens) for item in encoded) or [0]
         raise DataError(
-            f"all {len(encoded)} examples are longer than data.max_tokens ({max_tokens})",
-            "Raise data.max_tokens; the longest example has "
-            f"{max((len(item.tokens) for item in encoded), default=0)} tokens.",
+            f"all {len(encoded):,} examples are longer than data.max_tokens ({max_tokens}): the"
+            f" shortest has {lengths[0]} tokens, the longest {lengths[-1]}",
+            "Raise data.max_tokens, or shorten task.system and task.prompt.",
         )
+    tokens = sum(len(item.tokens) for item in kept)
     supervised = sum(sum(item.trained) for item in kept)
     if supervised == 0:
         raise DataError(
             "no token would be trained: every label is masked",
-            "Check task.answer and the chat template: assay data inspect",
+            "Check task.answer and the chat template: assay data inspect RECIPE",
         )
-    tokens = sum(len(item.tokens) for item in kept)
     return kept, {
         "examples": len(encoded),
         "kept": len(kept),
         "truncated": truncated,
-        "dropped": dropped,
+        "dropped": len(encoded) - len(kept),
+        "unsupervised": sum(not any(item.trained) for item in kept),
         "tokens": tokens,
         "supervised_tokens": supervised,
         "supervised_share": round(supervised / tokens, 4),

@@ -18,7 +18,7 @@ import numpy as np
 from assay.errors import ConstraintError
 from assay.recipe.schema import Task
 
-CLOSERS = set('"}]')
+CLOSERS = set("}]")
 
 
 class Matcher(Protocol):
@@ -40,9 +40,8 @@ class Constraint(Protocol):
         """The state before the first token."""
         ...
 
-    @property
-    def closing(self) -> tuple[np.ndarray, ...]:
-        """Masks of tokens that bring an answer to its end, most decisive first."""
+    def closing(self, text: str) -> tuple[np.ndarray, ...]:
+        """Masks of tokens that bring the answer ``text`` to its end, most decisive first."""
         ...
 
 
@@ -56,7 +55,7 @@ class Grammar:
         self._grammar = grammar
         self._vocabulary = len(tokenizer)
         self._what = what
-        self.closing = _closing(tokenizer)
+        self._closers = _closers(tokenizer)
         fault: str = LLMatcher(self._tokenizer, grammar).get_error()
         if fault:
             raise ConstraintError(
@@ -67,6 +66,17 @@ class Grammar:
     def start(self) -> Matcher:
         """A fresh matcher; compiling was done once, starting is cheap."""
         return _GrammarMatcher(self._tokenizer, self._grammar, self._vocabulary, self._what)
+
+
+    def closing(self, text: str) -> tuple[np.ndarray, ...]:
+        """End of text, else the quote of an open string, else closing brackets."""
+        ends, brackets, quotes = self._closers
+        return (ends, quotes) if _in_string(text) else (ends, brackets, quotes)
+
+
+def _in_string(text: str) -> bool:
+    """Whether a JSON text breaks off inside a string, where a bracket would close nothing."""
+    return len(re.findall(r'"', re.sub(r"\\.", "", text))) % 2 == 1
 
 
 class _GrammarMatcher:
@@ -101,15 +111,17 @@ def _ll_tokenizer(tokenizer: Any) -> Any:
 
 
 @lru_cache(maxsize=8)
-def _closing(tokenizer: Any) -> tuple[np.ndarray, ...]:
-    """End of text; then brackets that close; then a quote, which ends a string being written."""
+def _closers(tokenizer: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Tokens that end the text, that are closing brackets, and that are a single quote."""
     size = len(tokenizer)
     ends, brackets, quotes = (np.zeros(size, dtype=bool) for _ in range(3))
     ends[tokenizer.eos_token_id] = True
     for token in range(size):
         text: str = tokenizer.decode([token])
-        if text and set(text) <= CLOSERS:
-            (brackets if set(text) & set("}]") else quotes)[token] = True
+        if text == '"':
+            quotes[token] = True
+        elif text and set(text) <= CLOSERS:
+            brackets[token] = True
     return ends, brackets, quotes
 
 

@@ -105,7 +105,7 @@ def generate(
         for start in range(0, len(order), batch):
             chosen = order[start : start + batch]
             rows = [
-                _Row(answers[i], constraint, max_new_tokens, terminators, list(prompts[i]))
+                _Row(answers[i], tokenizer, constraint, max_new_tokens, terminators, prompts[i])
                 for i in chosen
             ]
             _run(_Batch(model, tokenizer.pad_token_id, len(rows)), rows)
@@ -119,17 +119,19 @@ class _Row:
     def __init__(
         self,
         answer: Generated,
+        tokenizer: Any,
         constraint: Constraint | None,
         limit: int,
         terminators: set[int],
-        prompt: list[int],
+        prompt: Sequence[int],
     ) -> None:
         self.answer = answer
+        self.tokenizer = tokenizer
+        self.constraint = constraint
         self.matcher: Matcher | None = constraint.start() if constraint else None
-        self.closing = constraint.closing if constraint else ()
         self.limit = limit
         self.terminators = terminators
-        self.pending = prompt
+        self.pending = list(prompt)
         self.done = False
 
     def take(self, logits: Tensor) -> None:
@@ -151,8 +153,9 @@ class _Row:
 
     def _narrowed(self, allowed: np.ndarray) -> np.ndarray:
         """In overtime, only the most decisive of the closing tokens that are allowed."""
-        if len(self.answer.tokens) >= self.limit:
-            for closing in self.closing:
+        if self.constraint is not None and len(self.answer.tokens) >= self.limit:
+            text: str = self.tokenizer.decode(self.answer.tokens)
+            for closing in self.constraint.closing(text):
                 if (allowed & closing).any():
                     return allowed & closing
         return allowed
@@ -309,7 +312,7 @@ def stream(
     A piece is held back while it ends inside a multi-byte character.
     """
     answer = Generated()
-    row = _Row(answer, constraint, max_new_tokens, terminators, list(prompt))
+    row = _Row(answer, tokenizer, constraint, max_new_tokens, terminators, prompt)
     batch = _Batch(model, tokenizer.pad_token_id, 1)
     shown = ""
     while not row.done:

@@ -1,0 +1,226 @@
+"""A run from recipe to signed answer, on data and bases small enough for seconds."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from assay import files, run
+from assay.errors import DataError, GateError, PackageError
+from assay.evaluation.evidence import read_evidence, rescore
+from assay.models.pool import BasePool
+from assay.observability.progress import SILENT
+from assay.packaging import keys
+from assay.packaging.keys import TrustStore
+from assay.recipe.load import load
+from assay.serving.engine import load_package
+
+WORDS = {"card": "my card is lost again", "loan": "a loan for the house", "rate": "the rate of today"}
+FILLERS = "please today now thanks hello quickly kindly somehow urgently maybe soon really".split()
+
+
+def rows(count: int, offset: int = 0) -> list[dict[str, str]]:
+    """Texts whose label a bag of words can tell, all different."""
+    found = []
+    for i in range(count):
+        label = list(WORDS)[i % 3]
+        n = i + offset
+        extra = f"{FILLERS[n % 12]} {FILLERS[(n * 5 + 1) % 12]} number {n}"
+        found.append({"text": f"{extra} {WORDS[label]}", "label": label})
+    return found
+
+
+def label_recipe(folder: Path, **changes: Any) -> Path:
+    """A TF-IDF ladder that passes."""
+    document: dict[str, Any] = {
+        "name": "toy-labels",
+        "summary": "three labels",
+        "task": {"output": "label"},
+        "base": {"model": "./unused"},
+        "data": {
+            "train": {"path": "train.jsonl"},
+            "test": {"path": "test.jsonl"},
+            "near_duplicates": None,
+            "leakage": None,
+        },
+        "ladder": [{"kind": "majority"}, {"kind": "tfidf"}],
+        "gate": {"primary": "accuracy", "thresholds": {"accuracy": 0.9}, "min_items": 30},
+    }
+    document.update(changes)
+    folder.mkdir(parents=True, exist_ok=True)
+    files.write_jsonl(folder / "train.jsonl", rows(120))
+    files.write_jsonl(folder / "test.jsonl", rows(60, offset=500))
+    path = folder / "recipe.yaml"
+    path.write_text(yaml.safe_dump(document, sort_keys=False))
+    return path
+
+
+def llm_recipe(folder: Path, base: Path, **training: Any) -> Path:
+    """A tiny random language model that learns to answer JSON."""
+    settings = {"epochs": 2, "batch": 8, "learning_rate": 0.01, "sinks": [], "checkpoint_every": 2}
+    path = label_recipe(
+        folder,
+        name="toy-json",
+        task={
+            "output": "json",
+            "intent_field": "intent",
+            "max_new_tokens": 40,
+            "schema": {
+                "type": "object",
+                "properties": {"intent": {"enum": list(WORDS)}},
+                "required": ["intent"],
+                "additionalProperties": False,
+            },
+        },
+        base={"model": str(base), "precision": "fp32"},
+        ladder=[{"kind": "majority"}, {"kind": "llm"}],
+        adapter={"rank": 4, "alpha": 8},
+        training={**settings, **training},
+        gate={"primary": "exact_match", "thresholds": {"valid": 1.0}, "min_items": 30},
+    )
+    for name in ("train", "test"):
+        source = files.read_jsonl(folder / f"{name}.jsonl")
+        changed = [{"text": r["text"], "label": {"intent": r["label"]}} for r in source]
+        files.write_jsonl(folder / f"{name}.jsonl", changed)
+    return path
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("ASSAY_HOME", str(tmp_path / "home"))
+    return tmp_path / "home"
+
+
+def test_from_recipe_to_signed_answer(tmp_path: Path, home: Path) -> None:
+    loaded = load(label_recipe(tmp_path / "recipe"))
+    done = run.train(loaded, root=tmp_path / "runs")
+    assert done.status == "complete" and done.verdict == "pass"
+    assert done.state["selected"] == "tfidf"
+    assert [entry["kind"] for entry in done.ladder] == ["majority", "tfidf"]
+    page = done.report_path.read_text(encoding="utf-8")
+    assert "toy-labels" in page and "tfidf" in page and "http://" not in page.split("<body")[0]
+    evidence = read_evidence(done.folder / "evidence")
+    scored = rescore(loaded.recipe.task, ("card", "loan", "rate"), evidence, "candidate")
+    assert scored.metrics["accuracy"] == done.evaluation["candidate"]["metrics"]["accuracy"]
+    key = keys.new("tester", home)
+    package = run.package(done, key)
+    with pytest.raises(PackageError, match="trust"):
+        load_package(package, BasePool(SILENT), TrustStore.load(home), SILENT)
+    keys.trust("tester", home)
+    specialist = load_package(package, BasePool(SILENT), TrustStore.load(home), SILENT)
+    assert specialist.ask("hello, my card is lost").text == "card"
+    assert done.package_path == package
+
+
+def test_a_complete_run_is_not_done_again(tmp_path: Path) -> None:
+    loaded = load(label_recipe(tmp_path / "recipe"))
+    first = run.train(loaded, root=tmp_path / "runs")
+    stamp = (first.folder / "evaluation.json").stat().st_mtime_ns
+    second = run.train(loaded, root=tmp_path / "runs")
+    assert second.folder == first.folder
+    assert (second.folder / "evaluation.json").stat().st_mtime_ns == stamp
+    third = run.train(loaded, root=tmp_path / "runs", fresh=True)
+    assert (third.folder / "evaluation.json").stat().st_mtime_ns != stamp
+
+
+def test_another_recipe_has_another_folder(tmp_path: Path) -> None:
+    one = load(label_recipe(tmp_path / "recipe"))
+    other = load(tmp_path / "recipe" / "recipe.yaml", overrides=["gate.min_items=31"])
+    first, second = (run.train(r, root=tmp_path / "runs") for r in (one, other))
+    assert first.folder != second.folder
+    assert {r.folder for r in run.list_runs(tmp_path / "runs")} == {first.folder, second.folder}
+    with pytest.raises(DataError, match="another recipe"):
+        run.train(other, folder=first.folder)
+
+
+def test_what_does_not_pass_is_not_packaged(tmp_path: Path, home: Path) -> None:
+    path = label_recipe(tmp_path / "recipe", ladder=[{"kind": "majority"}])
+    done = run.train(load(path), root=tmp_path / "runs")
+    assert done.verdict == "fail"
+    key = keys.new("tester", home)
+    keys.trust("tester", home)
+    with pytest.raises(GateError, match="may not be packaged"):
+        run.package(done, key)
+    package = run.package(done, key, override="a demonstration")
+    with pytest.raises(GateError):
+        load_package(package, BasePool(SILENT), TrustStore.load(home), SILENT)
+    allowed = load_package(
+        package, BasePool(SILENT), TrustStore.load(home), SILENT, allow_override=True
+    )
+    assert allowed.manifest["override"]["reason"] == "a demonstration"
+
+
+def test_changed_data_of_a_run_are_noticed(tmp_path: Path) -> None:
+    loaded = load(label_recipe(tmp_path / "recipe"))
+    done = run.train(loaded, root=tmp_path / "runs")
+    state = done.state
+    state["status"] = "interrupted"
+    files.write_json(done.folder / "run.json", state)
+    path = done.folder / "data" / "test.jsonl"
+    path.write_text(path.read_text(encoding="utf-8").replace("card", "cart", 1), encoding="utf-8")
+    with pytest.raises(DataError, match=r"test\.jsonl: was changed"):
+        run.train(loaded, root=tmp_path / "runs")
+
+
+def test_open_run_of_nothing(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="not a run"):
+        run.open_run(tmp_path)
+
+
+def adapter(folder: Path) -> bytes:
+    return (folder / "rungs" / "llm" / "rung" / "adapter_model.safetensors").read_bytes()
+
+
+def test_language_model_learns_json_and_every_form_of_it_agrees(
+    tmp_path: Path, tiny_folder: Path, home: Path
+) -> None:
+    loaded = load(llm_recipe(tmp_path / "recipe", tiny_folder, epochs=6))
+    done = run.train(loaded, root=tmp_path / "runs", all_rungs=True)
+    parity = files.read_json(done.folder / "parity.json")
+    assert parity["agrees"]
+    ladder = {entry["kind"]: entry for entry in done.ladder}
+    assert ladder["llm"]["validation"]["valid"] == 1.0
+    assert ladder["llm"]["training"]["steps"] > 0
+    losses = [row["loss"] for row in done.curves()["llm"] if "loss" in row]
+    assert losses[-1] < 0.95 * losses[0]  # a random base under a rank-4 adapter learns little
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
+def test_killed_in_training_and_resumed_gives_the_same_adapter(
+    tmp_path: Path, tiny_folder: Path, how: signal.Signals
+) -> None:
+    loaded = load(llm_recipe(tmp_path / "recipe", tiny_folder, epochs=40))
+    whole = run.train(loaded, root=tmp_path / "whole", all_rungs=True)
+    root = tmp_path / "killed"
+    code = (
+        "import sys; from pathlib import Path; from assay import run\n"
+        "from assay.recipe.load import load\n"
+        "run.train(load(sys.argv[1]), root=Path(sys.argv[2]), all_rungs=True)\n"
+    )
+    command = [sys.executable, "-c", code, str(loaded.path), str(root)]
+    child = subprocess.Popen(command, stderr=subprocess.DEVNULL, env={**os.environ})
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline:
+        found = list(root.glob("*/*/rungs/llm/checkpoints/step-*"))
+        if len(found) >= 2 or child.poll() is not None:
+            break
+        time.sleep(0.01)
+    assert child.poll() is None, "the run ended before it could be killed"
+    child.send_signal(how)
+    child.wait(timeout=60)
+    folder = next(root.glob("*/*"))
+    status = json.loads((folder / "run.json").read_text())["status"]
+    assert status == ("running" if how == signal.SIGKILL else "interrupted")
+    resumed = run.train(loaded, root=root, all_rungs=True)
+    assert resumed.status == "complete"
+    assert resumed.ladder[-1]["training"]["resumed_from"] is not None
+    assert adapter(resumed.folder) == adapter(whole.folder)
