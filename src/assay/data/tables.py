@@ -103,7 +103,7 @@ def _decoded(line: bytes, path: Path, number: int) -> str:
 def _jsonl(path: Path) -> Iterator[Located]:
     for number, text in _lines(path):
         if text.strip():
-            yield f"{path}:{number}", _object(text, path, number)
+            yield f"{path}:{number}", _object(text.rstrip("\r\n"), path, number)
 
 
 def _object(text: str, path: Path, number: int) -> Row:
