@@ -84,7 +84,9 @@ def main() -> None:
         expected = one_by_one(causal.model, causal.tokenizer, prompts, trie.root)
         single = time.perf_counter() - began
         ratios.append(single / batched)
-        equal = sum(a == b for a, b in zip(found.choice.tolist(), expected, strict=True)) / len(expected)
+        equal = sum(a == b for a, b in zip(found.choice.tolist(), expected, strict=True)) / len(
+            expected
+        )
     result = {
         "items": len(prompts),
         "times_faster": round(statistics.median(ratios), 2),

@@ -28,8 +28,8 @@ def sequences(rows: int) -> list[Any]:
     """Encoded Banking77 rows, as the recipe's llm rung would see them."""
     from transformers import AutoTokenizer
 
-    from assay.data.prompts import encode_training, template_for
     from assay.data.prepare import prepare
+    from assay.data.prompts import encode_training, template_for
     from assay.models.store import pull
     from assay.observability.progress import SILENT
     from assay.recipe.load import load
@@ -103,7 +103,9 @@ def trl(rows: int, bf16: bool) -> dict[str, Any]:
             disable_tqdm=True,
             gradient_checkpointing=False,
         )
-        lora = LoraConfig(r=RANK, lora_alpha=ALPHA, target_modules="all-linear", task_type="CAUSAL_LM")
+        lora = LoraConfig(
+            r=RANK, lora_alpha=ALPHA, target_modules="all-linear", task_type="CAUSAL_LM"
+        )
         trainer = SFTTrainer(
             model=model,
             args=arguments,
@@ -161,7 +163,9 @@ def main() -> None:
         way: {
             "times_faster": round(medians[way]["seconds"] / mine["seconds"], 2),
             "memory": round(mine["peak_mb"] / medians[way]["peak_mb"], 3),
-            "loss_difference": round(abs(mine["loss"] - medians[way]["loss"]) / medians[way]["loss"], 4),
+            "loss_difference": round(
+                abs(mine["loss"] - medians[way]["loss"]) / medians[way]["loss"], 4
+            ),
         }
         for way in WAYS[1:]
     }
@@ -170,9 +174,13 @@ def main() -> None:
         print(json.dumps(result, indent=2))
         return
     for way, median in medians.items():
-        print(f"{way:12} {median['seconds']:7.1f} s {median['peak_mb']:7.0f} MB  loss {median['loss']:.4f}")
+        print(
+            f"{way:12} {median['seconds']:7.1f} s {median['peak_mb']:7.0f} MB  loss {median['loss']:.4f}"
+        )
     for way, ratio in ratios.items():
-        print(f"assay is {ratio['times_faster']} times as fast as {way}, with {ratio['memory']} of its memory")
+        print(
+            f"assay is {ratio['times_faster']} times as fast as {way}, with {ratio['memory']} of its memory"
+        )
 
 
 if __name__ == "__main__":

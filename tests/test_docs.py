@@ -53,6 +53,7 @@ def test_the_command_exists(command: str) -> None:
             break
         names.append(word)
     import typer.main
+
     from assay.cli.main import app
 
     node = typer.main.get_command(app)

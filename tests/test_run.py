@@ -24,8 +24,25 @@ from assay.packaging.keys import TrustStore
 from assay.recipe.load import load
 from assay.serving.engine import load_package
 
-WORDS = {"card": "my card is lost again", "loan": "a loan for the house", "rate": "the rate of today"}
-FILLERS = "please today now thanks hello quickly kindly somehow urgently maybe soon really".split()
+WORDS = {
+    "card": "my card is lost again",
+    "loan": "a loan for the house",
+    "rate": "the rate of today",
+}
+FILLERS = [
+    "please",
+    "today",
+    "now",
+    "thanks",
+    "hello",
+    "quickly",
+    "kindly",
+    "somehow",
+    "urgently",
+    "maybe",
+    "soon",
+    "really",
+]
 
 
 def rows(count: int, offset: int = 0) -> list[dict[str, str]]:

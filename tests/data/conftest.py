@@ -105,10 +105,38 @@ def run(tmp_path: Path, write: Callable[..., Path], recipe: Callable[..., Recipe
     return run
 
 
-WORDS = (
-    "card lost found money sent late early bank fee blocked frozen pin code app transfer topup"
-    " cash machine refund charge rate euro dollar pound cheque salary passport address name phone"
-).split()
+WORDS = [
+    "card",
+    "lost",
+    "found",
+    "money",
+    "sent",
+    "late",
+    "early",
+    "bank",
+    "fee",
+    "blocked",
+    "frozen",
+    "pin",
+    "code",
+    "app",
+    "transfer",
+    "topup",
+    "cash",
+    "machine",
+    "refund",
+    "charge",
+    "rate",
+    "euro",
+    "dollar",
+    "pound",
+    "cheque",
+    "salary",
+    "passport",
+    "address",
+    "name",
+    "phone",
+]
 
 
 def sentence(number: int) -> str:

@@ -84,7 +84,7 @@ def test_registered_bases_are_pinned_and_commercial() -> None:
     for entry in REGISTERED:
         assert len(entry.wheel.sha256) == 64
         assert not is_noncommercial(entry.licence)
-    with pytest.raises(ModelError, match="Available|Did you mean"):
+    with pytest.raises(ModelError, match=r"Available|Did you mean"):
         registered("gpt-99")
 
 

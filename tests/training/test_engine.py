@@ -12,13 +12,13 @@ import torch
 from torch import nn
 
 sys.path.insert(0, str(Path(__file__).parent))
-from toy import Toy, engine, items, network, weights  # noqa: E402
+from toy import Toy, engine, items, network, weights
 
-from assay import files  # noqa: E402
-from assay.errors import Interrupted, StorageError, TrainingError  # noqa: E402
-from assay.observability.progress import SILENT  # noqa: E402
-from assay.training import checkpoints  # noqa: E402
-from assay.training.engine import Engine  # noqa: E402
+from assay import files
+from assay.errors import Interrupted, StorageError, TrainingError
+from assay.observability.progress import SILENT
+from assay.training import checkpoints
+from assay.training.engine import Engine
 
 TRAIN, HELD_OUT = items(), items(16, seed=1)
 
@@ -122,7 +122,9 @@ def test_out_of_memory_halves_the_micro_batch_and_goes_on(tmp_path: Path) -> Non
     loop = engine(tmp_path, objective)
     fitted = loop.fit(TRAIN, [])
     assert fitted.micro_batch == 2 and fitted.out_of_memory == 2 and fitted.steps == 18
-    events = [row for row in files.read_jsonl(tmp_path / "metrics.jsonl") if row.get("event") == "oom"]
+    events = [
+        row for row in files.read_jsonl(tmp_path / "metrics.jsonl") if row.get("event") == "oom"
+    ]
     assert [row["detail"] for row in events] == ["micro_batch=4", "micro_batch=2"]
 
 
@@ -222,7 +224,13 @@ def test_two_processes_take_the_trajectory_of_one(tmp_path: Path) -> None:
         "if os.environ.get('RANK', '0') == '0':\n"
         "    save_file(model.state_dict(), out / 'final.safetensors')\n"
     )
-    launch = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node=2", "--master-port=29533"]
+    launch = [
+        sys.executable,
+        "-m",
+        "torch.distributed.run",
+        "--nproc-per-node=2",
+        "--master-port=29533",
+    ]
     subprocess.run([sys.executable, str(script), str(tmp_path / "one")], check=True)
     subprocess.run([*launch, str(script), str(tmp_path / "two")], check=True, capture_output=True)
     from safetensors.torch import load_file

@@ -67,7 +67,9 @@ def items(count: int = 48, seed: int = 0) -> list[Item]:
     generator = torch.Generator().manual_seed(seed)
     x = torch.randn(count, 4, generator=generator)
     y = x.sum(1) + 0.1 * torch.randn(count, generator=generator)
-    return [(row.tolist(), float(t), 1 + i % 3) for i, (row, t) in enumerate(zip(x, y, strict=True))]
+    return [
+        (row.tolist(), float(t), 1 + i % 3) for i, (row, t) in enumerate(zip(x, y, strict=True))
+    ]
 
 
 def settings(**changes: Any) -> Training:

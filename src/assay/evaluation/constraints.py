@@ -67,7 +67,6 @@ class Grammar:
         """A fresh matcher; compiling was done once, starting is cheap."""
         return _GrammarMatcher(self._tokenizer, self._grammar, self._vocabulary, self._what)
 
-
     def closing(self, text: str) -> tuple[np.ndarray, ...]:
         """End of text, else the quote of an open string, else closing brackets."""
         ends, brackets, quotes = self._closers

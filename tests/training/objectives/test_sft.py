@@ -35,11 +35,15 @@ def adapted(tiny: Any) -> Any:
     return model
 
 
-def loss_and_gradients(model: Any, objective: Sft, items: list[Encoded]) -> tuple[float, dict[str, Any]]:
+def loss_and_gradients(
+    model: Any, objective: Sft, items: list[Encoded]
+) -> tuple[float, dict[str, Any]]:
     model.zero_grad()
     loss = objective.loss(model, objective.collate(items))
     loss.backward()
-    return float(loss), {n: p.grad.clone() for n, p in model.named_parameters() if p.grad is not None}
+    return float(loss), {
+        n: p.grad.clone() for n, p in model.named_parameters() if p.grad is not None
+    }
 
 
 def hugging_face(model: Any, items: list[Encoded]) -> tuple[float, dict[str, Any]]:
@@ -48,10 +52,14 @@ def hugging_face(model: Any, items: list[Encoded]) -> tuple[float, dict[str, Any
     total = torch.zeros(())
     for item in items:
         ids = torch.tensor([item.tokens])
-        labels = torch.tensor([[t if on else -100 for t, on in zip(item.tokens, item.trained, strict=True)]])
+        labels = torch.tensor(
+            [[t if on else -100 for t, on in zip(item.tokens, item.trained, strict=True)]]
+        )
         total = total + model(input_ids=ids, labels=labels).loss * sum(item.trained[1:])
     total.backward()
-    return float(total), {n: p.grad.clone() for n, p in model.named_parameters() if p.grad is not None}
+    return float(total), {
+        n: p.grad.clone() for n, p in model.named_parameters() if p.grad is not None
+    }
 
 
 @pytest.mark.parametrize("attention", ["sdpa", NAME])
