@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -54,7 +55,9 @@ def test_every_shipped_recipe_is_valid(assay: Assay) -> None:
 
 def test_validate_reports_every_fault_with_its_line(assay: Assay, home: Path) -> None:
     text = find("banking-intent").read_text("utf-8")
-    broken = text.replace("max_tokens: 256", "max_tokns: 256").replace("epochs: 10", "epochs: ten")
+    broken = re.sub(
+        r"epochs: \d+", "epochs: ten", text.replace("max_tokens:", "max_tokns:"), count=1
+    )
     Path("mine.yaml").write_text(broken, encoding="utf-8")
     done = assay("validate", "mine.yaml")
     assert done.code == 1

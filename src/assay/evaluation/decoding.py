@@ -78,7 +78,7 @@ class _Batch:
 
     def crop(self, length: int, lengths: Tensor) -> None:
         """Forget what was fed after ``length`` columns."""
-        self.cache.crop(length)
+        self.cache.crop(length - self.mask.shape[1])  # negative: how many columns to remove
         self.mask = self.mask[:, :length]
         self.lengths = lengths.clone()
 
@@ -200,6 +200,8 @@ def score_labels(
     greedy decoding would; a branch not taken shares its probability evenly among its labels. The
     model is only asked where the trie branches: a forced token needs no forward pass of its own.
     """
+    if trie.count == 1:  # nothing to choose, so nothing to ask the model
+        return LabelScores(np.zeros(len(prompts), dtype=np.intp), np.zeros((len(prompts), 1)))
     order = sorted(range(len(prompts)), key=lambda i: len(prompts[i]))
     choice = np.zeros(len(prompts), dtype=np.intp)
     logprobs = np.full((len(prompts), trie.count), -np.inf)

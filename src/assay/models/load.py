@@ -96,8 +96,14 @@ def _tokenizer(ref: BaseRef) -> Any:
 
 
 def quiet() -> None:
-    """Stop Transformers drawing its own progress bars over ours."""
+    """Stop Transformers drawing its own progress bars, and PEFT's use of it warning, over ours."""
+    import warnings
+
     from transformers.utils import logging
+
+    warnings.filterwarnings(
+        "ignore", message=".*is_gradient_checkpointing.*", category=FutureWarning
+    )
 
     logging.disable_progress_bar()
     logging.set_verbosity_error()

@@ -1,0 +1,224 @@
+"""One row at a time: values, turns, answers, and the reasons to drop or refuse."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from assay.data.rows import Draft, Dropped, drafter
+from assay.errors import DataError
+from assay.recipe.schema import Recipe
+
+Make = Callable[..., Recipe]
+SCHEMA = {
+    "type": "object",
+    "properties": {
+        "intent": {"enum": ["Play", "Rate"]},
+        "slots": {"type": "object", "additionalProperties": {"type": "string"}},
+    },
+    "required": ["intent", "slots"],
+}
+JSON = {"output": "json", "schema": SCHEMA, "intent_field": "intent", "slots_field": "slots"}
+
+
+def made(recipe: Recipe, row: dict[str, Any]) -> Draft:
+    """The draft of a row that is fine."""
+    draft = drafter(recipe)("f.jsonl:7", row)
+    assert isinstance(draft, Draft)
+    return draft
+
+
+def refused(recipe: Recipe, row: dict[str, Any]) -> DataError:
+    """The error of a row that is not."""
+    with pytest.raises(DataError) as caught:
+        drafter(recipe)("f.jsonl:7", row)
+    assert caught.value.cause.startswith("f.jsonl:7")
+    return caught.value
+
+
+# -- pairs ---------------------------------------------------------------------------------
+
+
+def test_a_pair_becomes_a_conversation(recipe: Make) -> None:
+    task = {"system": "Name it.", "prompt": "Q: {input}", "answer": "A: {target}"}
+    draft = made(recipe(task), {"text": " where? ", "label": " lost "})
+    assert (draft.text, draft.target, draft.slice) == ("where?", "lost", "lost")
+    assert [(turn.role, turn.content) for turn in draft.turns] == [
+        ("system", "Name it."),
+        ("user", "Q: where?"),
+        ("assistant", "A: lost"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("value", "label"),
+    [
+        (0, "0"),
+        (True, "true"),
+        (1.5, "1.5"),
+        (Decimal("2.50"), "2.50"),
+        (date(2026, 1, 2), "2026-01-02"),
+    ],
+)
+def test_numbers_are_labels_too(recipe: Make, value: Any, label: str) -> None:
+    assert made(recipe(), {"text": "x", "label": value}).target == label
+
+
+@pytest.mark.parametrize("empty", [None, "", "  \n", math.nan])
+def test_an_empty_cell_drops_the_row(recipe: Make, empty: Any) -> None:
+    draft = drafter(recipe())
+    assert draft("f:1", {"text": empty, "label": "a"}) == Dropped("f:1", "empty input")
+    assert draft("f:1", {"text": "a", "label": empty}) == Dropped("f:1", "empty target")
+
+
+def test_a_missing_column_is_told_with_those_there_are(recipe: Make) -> None:
+    error = refused(recipe(), {"text": "x", "intent": "a"})
+    assert 'no column "label" (data.target)' in error.cause
+    assert error.remedy == "Columns of this row: text, intent."
+
+
+@pytest.mark.parametrize("value", [{"a": 1}, ["a"], b"a"])
+def test_a_cell_that_is_no_text_is_refused(recipe: Make, value: Any) -> None:
+    assert "not text" in refused(recipe(), {"text": "x", "label": value}).cause
+
+
+def test_half_a_character_is_refused(recipe: Make) -> None:
+    row = json.loads('{"text": "cut \\ud83d", "label": "a"}')
+    assert "surrogate" in refused(recipe(), row).cause
+
+
+def test_mojibake_is_repaired_and_counted(recipe: Make) -> None:
+    row = {"text": "NoctÃ¡mbulo", "label": "a"}
+    assert (made(recipe(), row).text, made(recipe(), row).repaired) == ("Noctámbulo", True)
+    assert made(recipe(repair_encoding=False), row).text == "NoctÃ¡mbulo"
+    assert not made(recipe(), {"text": "sound", "label": "é"}).repaired
+
+
+def test_ids_and_slices_come_from_their_columns(recipe: Make) -> None:
+    draft = made(recipe(id="no", slice="site"), {"text": "x", "label": "a", "no": 7, "site": None})
+    assert (draft.id, draft.slice) == ("7", "none")
+    row = {"text": "x", "label": "a", "no": "", "site": "y"}
+    assert "the id is empty" in refused(recipe(id="no"), row).cause
+
+
+# -- JSON and patterns ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("as_text", [False, True])
+def test_a_json_target_is_compact_and_keeps_its_order(recipe: Make, as_text: bool) -> None:
+    target: Any = {"intent": "Play", "slots": {"song": "é", "artist": "b"}}
+    row = {"text": "x", "label": json.dumps(target, indent=2) if as_text else target}
+    draft = made(recipe(JSON), row)
+    assert draft.target == '{"intent":"Play","slots":{"song":"é","artist":"b"}}'
+    assert draft.slice == "Play"
+
+
+@pytest.mark.parametrize(
+    ("target", "told"),
+    [
+        ({"intent": "Play", "slots": {"song": 7}}, "task.schema at slots/song: 7 is not of type"),
+        ({"intent": "Stop", "slots": {}}, "task.schema at intent: 'Stop' is not one of"),
+        ({"intent": "Play"}, "task.schema at the answer itself: 'slots' is a required"),
+        (["Play"], "task.schema at the answer itself"),
+        ("{not json", "the target is not JSON"),
+        ({"intent": math.inf}, "the target is not JSON"),
+        ({"intent": date(2026, 1, 1)}, "the target is not JSON"),
+    ],
+    ids=str,
+)
+def test_a_target_that_breaks_the_schema_is_refused(recipe: Make, target: Any, told: str) -> None:
+    assert told in refused(recipe(JSON), {"text": "x", "label": target}).cause
+
+
+@pytest.mark.parametrize("empty", [None, "", " "])
+def test_an_empty_json_target_drops_the_row(recipe: Make, empty: Any) -> None:
+    draft = drafter(recipe(JSON))("f:1", {"text": "x", "label": empty})
+    assert draft == Dropped("f:1", "empty target")
+
+
+def test_a_target_that_does_not_match_the_pattern_is_refused(recipe: Make) -> None:
+    task = {"output": "text", "regex": r"[0-9]{4}"}
+    assert made(recipe(task), {"text": "x", "label": 1234}).slice == "all"
+    assert "task.regex: 12345" in refused(recipe(task), {"text": "x", "label": "12345"}).cause
+
+
+# -- messages ------------------------------------------------------------------------------
+
+ROLES = st.lists(st.sampled_from(["system", "user", "assistant"]), max_size=6)
+CHAT = {"task": {"output": "text"}, "format": "messages"}
+
+
+def chat(*roles: str) -> dict[str, Any]:
+    return {"messages": [{"role": role, "content": f"{role} {n}"} for n, role in enumerate(roles)]}
+
+
+def test_a_chat_keeps_its_turns(recipe: Make) -> None:
+    draft = made(recipe(**CHAT), chat("system", "user", "assistant", "user", "assistant"))
+    assert (draft.text, draft.target, draft.slice) == ("user 3", "assistant 4", "all")
+    assert draft.content == "user 1\nuser 3"
+    assert [turn.role for turn in draft.turns][:2] == ["system", "user"]
+
+
+def test_a_chat_without_system_turn_gets_the_task_s(recipe: Make) -> None:
+    made_ = made(
+        recipe({"output": "text", "system": "Be kind."}, format="messages"),
+        chat("user", "assistant"),
+    )
+    assert (made_.turns[0].role, made_.turns[0].content) == ("system", "Be kind.")
+
+
+def test_a_chat_may_be_json_text(recipe: Make) -> None:
+    row = chat("user", "assistant")
+    text = {"messages": json.dumps(row["messages"])}
+    assert made(recipe(**CHAT), text).turns == made(recipe(**CHAT), row).turns
+    assert "not JSON" in refused(recipe(**CHAT), {"messages": "[{"}).cause
+
+
+@given(ROLES)
+def test_turns_in_any_other_order_are_refused(roles: list[str]) -> None:
+    document = {
+        "name": "chat",
+        "summary": "s",
+        "task": {"output": "text"},
+        "base": {"model": "none"},
+        "data": {"train": {"path": "x.jsonl"}, "format": "messages"},
+        "ladder": [{"kind": "majority"}],
+        "gate": {"primary": "chrf", "thresholds": {}},
+    }
+    body = roles[1:] if roles[:1] == ["system"] else roles
+    sound = bool(body) and body == ["user", "assistant"] * (len(body) // 2)
+    row = chat(*roles)
+    if sound:
+        assert made(Recipe.model_validate(document), row).turns[-1].role == "assistant"
+    else:
+        refused(Recipe.model_validate(document), row)
+
+
+@pytest.mark.parametrize(
+    ("messages", "told"),
+    [
+        ([], "not a list of turns"),
+        ({"role": "user"}, "not a list of turns"),
+        (None, "not a list of turns"),
+        (["hi"], "turn 1 is hi"),
+        ([{"role": "user", "content": None}], "turn 1"),
+        ([{"role": "tool", "content": "x"}], "turn 1"),
+        ([{"role": "user", "content": "x"}, {"role": "assistant"}], "turn 2"),
+    ],
+    ids=str,
+)
+def test_turns_that_are_none_are_refused(recipe: Make, messages: Any, told: str) -> None:
+    assert told in refused(recipe(**CHAT), {"messages": messages}).cause
+
+
+def test_a_chat_with_an_empty_turn_is_dropped(recipe: Make) -> None:
+    row = {"messages": [{"role": "user", "content": "x"}, {"role": "assistant", "content": " "}]}
+    assert drafter(recipe(**CHAT))("f:1", row) == Dropped("f:1", "empty turn")

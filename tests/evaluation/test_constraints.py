@@ -1,0 +1,173 @@
+"""Answers under a constraint are valid whatever the weights, and validation refuses the rest."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+import torch
+
+from assay.errors import ConstraintError
+from assay.evaluation.constraints import LabelTrie, compile_constraint, label_trie, validate
+from assay.evaluation.decoding import generate, score_labels
+from assay.observability.progress import SILENT
+from assay.recipe.schema import Task
+
+OBJECT = {
+    "type": "object",
+    "properties": {
+        "intent": {"enum": ["lost_card", "late_card"]},
+        "amount": {"type": "integer"},
+        "notes": {"type": "array", "items": {"type": "string"}},
+    },
+    "required": ["intent", "amount", "notes"],
+    "additionalProperties": False,
+}
+PATTERN = {
+    "type": "object",
+    "properties": {
+        "intent": {"type": "string"},
+        "slots": {
+            "type": "object",
+            "patternProperties": {"^[a-z_]+$": {"type": "string"}},
+            "additionalProperties": False,
+        },
+    },
+    "required": ["intent", "slots"],
+    "additionalProperties": False,
+}
+LABELS = ("card late", "card lost", "lost", "user")
+
+
+def task(schema: dict[str, Any]) -> Task:
+    return Task(output="json", json_schema=schema)
+
+
+def randomise(model: Any, seed: int) -> None:
+    """Weights large enough that greedy decoding wanders instead of repeating itself."""
+    generator = torch.Generator().manual_seed(seed)
+    for parameter in model.parameters():
+        if parameter.dim() > 1:
+            parameter.data.normal_(0.0, 0.3, generator=generator)
+
+
+@pytest.mark.parametrize("schema", [OBJECT, PATTERN], ids=["object", "patternProperties"])
+@pytest.mark.parametrize("seed", range(4))
+def test_json_of_random_weights_is_always_valid(
+    tiny: Any, schema: dict[str, Any], seed: int
+) -> None:
+    model, tokenizer = tiny
+    randomise(model, seed)
+    asked = task(schema)
+    constraint = compile_constraint(asked, (), tokenizer)
+    prompts = [tokenizer(text)["input_ids"] for text in ("the card", "lost", "system is", "a")]
+    answers = generate(
+        model,
+        tokenizer,
+        prompts,
+        constraint=constraint,
+        max_new_tokens=6,
+        terminators={tokenizer.eos_token_id},
+        progress=SILENT,
+    )
+    for answer in answers:
+        assert answer.complete
+        validate(asked, (), tokenizer.decode(answer.tokens, skip_special_tokens=True))
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_regex_of_random_weights_always_matches(tiny: Any, seed: int) -> None:
+    model, tokenizer = tiny
+    randomise(model, seed)
+    asked = Task(output="text", regex=r"[A-Z]{2}-[0-9]{3,6}")
+    answers = generate(
+        model,
+        tokenizer,
+        [tokenizer(text)["input_ids"] for text in ("the card", "lost")],
+        constraint=compile_constraint(asked, (), tokenizer),
+        max_new_tokens=3,
+        terminators={tokenizer.eos_token_id},
+        progress=SILENT,
+    )
+    for answer in answers:
+        assert answer.complete
+        validate(asked, (), tokenizer.decode(answer.tokens, skip_special_tokens=True))
+
+
+@pytest.mark.parametrize("mode", ["exact", "greedy"])
+@pytest.mark.parametrize("seed", range(3))
+def test_a_label_of_random_weights_is_in_the_set(tiny: Any, mode: Any, seed: int) -> None:
+    model, tokenizer = tiny
+    randomise(model, seed)
+    trie = label_trie(Task(output="label"), LABELS, tokenizer)
+    prompts = [tokenizer(text)["input_ids"] for text in ("the card", "lost", "system")]
+    found = score_labels(model, tokenizer, prompts, trie, mode=mode, progress=SILENT)
+    assert found.logprobs.shape == (3, len(LABELS))
+    for choice in found.choice:
+        assert validate(Task(output="label"), LABELS, LABELS[choice]) in LABELS
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        {"oneOf": [{"type": "integer"}, {"type": "number"}]},
+        {"not": {"type": "string"}},
+        {"type": "array", "items": {"type": "integer"}, "uniqueItems": True},
+    ],
+    ids=["oneOf", "not", "uniqueItems"],
+)
+def test_a_schema_that_cannot_be_enforced_is_refused(tiny: Any, part: dict[str, Any]) -> None:
+    schema = {"type": "object", "properties": {"a": part}, "required": ["a"]}
+    with pytest.raises(ConstraintError, match=r"task\.schema cannot be compiled"):
+        compile_constraint(task(schema), (), tiny[1])
+
+
+@pytest.mark.parametrize("pattern", ["[a-z", "(ab", "a{3,1}"])
+def test_a_bad_regex_is_refused(tiny: Any, pattern: str) -> None:
+    with pytest.raises(ConstraintError, match=r"task\.regex"):
+        compile_constraint(Task(output="text", regex=pattern), (), tiny[1])
+
+
+def test_free_text_and_labels_have_no_grammar(tiny: Any) -> None:
+    assert compile_constraint(Task(output="text"), (), tiny[1]) is None
+    assert compile_constraint(Task(output="label"), LABELS, tiny[1]) is None
+
+
+def test_validate_refuses_what_breaks_the_constraint() -> None:
+    good = json.dumps({"intent": "lost_card", "amount": 3, "notes": []})
+    assert validate(task(OBJECT), (), good)["amount"] == 3
+    with pytest.raises(ConstraintError, match="not JSON"):
+        validate(task(OBJECT), (), good[:-1])
+    for wrong in (
+        {"intent": "other", "amount": 3, "notes": []},
+        {"intent": "lost_card", "amount": "3", "notes": []},
+        {"intent": "lost_card", "amount": 3},
+        {"intent": "lost_card", "amount": 3, "notes": [], "more": 1},
+    ):
+        with pytest.raises(ConstraintError, match=r"violates task\.schema"):
+            validate(task(OBJECT), (), json.dumps(wrong))
+    with pytest.raises(ConstraintError, match="not one of the 4 labels"):
+        validate(Task(output="label"), LABELS, "card")
+    with pytest.raises(ConstraintError, match="does not match"):
+        validate(Task(output="text", regex="[0-9]+"), (), "12a")
+    assert validate(Task(output="text", regex="[0-9]+"), (), "12") == "12"
+
+
+def test_json_that_python_reads_but_json_forbids_is_refused() -> None:
+    asked = task({"type": "object", "properties": {"x": {"type": "number"}}})
+    for text in ('{"x": NaN}', '{"x": Infinity}'):
+        with pytest.raises(ConstraintError, match="not JSON"):
+            validate(asked, (), text)
+
+
+def test_labels_that_share_all_their_tokens_are_refused() -> None:
+    for sequences in ([[1, 2], [1, 2]], [[1], [1, 2]], [[1, 2], [1]]):
+        with pytest.raises(ConstraintError, match="not told apart"):
+            LabelTrie(sequences)
+
+
+def test_a_trie_counts_the_labels_below(tiny: Any) -> None:
+    trie = label_trie(Task(output="label"), LABELS, tiny[1])
+    assert trie.root.leaves == trie.count == len(LABELS)
+    assert sum(child.leaves for child in trie.root.children.values()) == len(LABELS)

@@ -1,0 +1,142 @@
+"""The ladder stops at the first rung that passes, and says which is best when none does."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from assay import files
+from assay.data.records import Example, Splits
+from assay.evaluation.ladder import Climb, climb_ladder, ordered
+from assay.evaluation.rungs.linear import TfidfLogistic
+from assay.evaluation.rungs.simple import Majority, Nearest
+from assay.models.pool import BasePool
+from assay.observability.progress import SILENT
+from assay.recipe.schema import Recipe, Rung
+
+TOPICS = {
+    "cash": "atm cash machine withdraw notes coins",
+    "lost": "card stolen missing gone wallet blocked",
+    "rate": "exchange euro dollar currency convert price",
+}
+
+
+def split(name: str, size: int, seed: int, noise: float = 0.0) -> tuple[Example, ...]:
+    """Three words of a topic are the input, the topic is the target; noise swaps targets."""
+    draw = np.random.default_rng(seed)
+    rows: list[Example] = []
+    for i in range(size):
+        topic = list(TOPICS)[i % 3]
+        text = " ".join(draw.choice(TOPICS[topic].split(), 3, replace=False))
+        target = str(draw.choice(list(TOPICS))) if draw.random() < noise else topic
+        rows.append(Example(f"{name}-{i}", text, (), target, target))
+    return tuple(rows)
+
+
+@pytest.fixture
+def climb(make: Any, tmp_path: Path) -> Any:
+    """A ``Climb`` over toy data with the given rungs and gate."""
+
+    def build(kinds: Sequence[str], noise: float = 0.0, **gate: Any) -> Climb:
+        recipe: Recipe = make.recipe("label", **gate)
+        recipe = recipe.model_copy(
+            update={"ladder": [Rung.model_validate({"kind": kind}) for kind in kinds]}
+        )
+        splits = Splits(
+            split("train", 90, 0, noise),
+            split("validation", 60, 1, noise),
+            split("test", 60, 2, noise),
+            tuple(sorted(TOPICS)),
+            {},
+        )
+        return Climb(recipe, splits, tmp_path, BasePool(SILENT), SILENT)
+
+    return build
+
+
+def refuse(*_: Any) -> None:
+    raise AssertionError("this rung should not have been touched")
+
+
+def test_rungs_are_climbed_in_serving_order(climb: Any) -> None:
+    kinds = [rung.kind for rung in ordered(climb(["nearest", "majority", "tfidf"]).recipe)]
+    assert kinds == ["majority", "tfidf", "nearest"]
+
+
+def test_it_stops_at_the_first_rung_that_passes(
+    climb: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(Nearest, "fit", refuse)
+    monkeypatch.setattr(Nearest, "predict", refuse)
+    steps, entries, chosen = climb_ladder(
+        climb(["nearest", "majority", "tfidf"], thresholds={"accuracy": 0.8})
+    )
+    assert [step.kind for step in steps] == ["majority", "tfidf"]
+    assert chosen == 1
+    assert [entry["kind"] for entry in entries] == ["majority", "tfidf", "nearest"]
+    assert [entry["reached"] for entry in entries] == [True, True, False]
+    assert [entry["selected"] for entry in entries] == [False, True, False]
+    assert [entries[0]["passes"], entries[1]["passes"]] == [False, True]
+    assert entries[1]["validation"]["accuracy"] > 0.95
+    assert "tfidf passes" in entries[2]["reasons"][0]
+    assert not (tmp_path / "rungs" / "nearest").exists()
+
+
+def test_it_never_looks_at_the_test_items(climb: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: set[str] = set()
+    for rung in (Majority, TfidfLogistic):
+        honest: Any = rung.predict
+
+        def spying(self: Any, examples: Any, progress: Any, honest: Any = honest) -> Any:
+            seen.update(example.id.split("-")[0] for example in examples)
+            return honest(self, examples, progress)
+
+        monkeypatch.setattr(rung, "predict", spying)
+    climb_ladder(climb(["majority", "tfidf"], thresholds={"accuracy": 0.8}))
+    assert seen == {"validation"}
+
+
+def test_every_rung_is_climbed_when_asked(climb: Any) -> None:
+    steps, entries, chosen = climb_ladder(
+        climb(["majority", "tfidf", "nearest"], thresholds={"accuracy": 0.8}), all_rungs=True
+    )
+    assert [step.kind for step in steps] == ["majority", "tfidf", "nearest"]
+    assert all(entry["reached"] for entry in entries)
+    assert chosen == 1
+    assert [entry["selected"] for entry in entries] == [False, True, False]
+
+
+def test_when_none_passes_the_best_is_chosen(climb: Any) -> None:
+    steps, entries, chosen = climb_ladder(
+        climb(["majority", "tfidf"], noise=0.5, thresholds={"accuracy": 0.99})
+    )
+    assert not any(entry["passes"] for entry in entries)
+    accuracy = [entry["validation"]["accuracy"] for entry in entries]
+    assert steps[chosen].kind == "tfidf"
+    assert accuracy[chosen] == max(accuracy) > min(accuracy)
+    assert entries[chosen]["selected"]
+    assert entries[chosen]["reasons"]
+
+
+def test_a_second_climb_reloads_what_was_fitted(
+    climb: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kinds, gate = ["majority", "tfidf"], {"thresholds": {"accuracy": 0.8}}
+    first, entries, chosen = climb_ladder(climb(kinds, **gate))
+    monkeypatch.setattr(TfidfLogistic, "fit", refuse)
+    again, entries_again, chosen_again = climb_ladder(climb(kinds, **gate))
+    assert chosen_again == chosen
+    assert entries_again == entries
+    assert again[1].validation == first[1].validation
+    validation = climb(kinds, **gate).splits.validation
+    assert again[1].rung.predict(validation, SILENT) == first[1].validation.predictions
+
+
+def test_the_temperature_fitted_on_validation_is_saved(climb: Any, tmp_path: Path) -> None:
+    steps, _, _ = climb_ladder(climb(["tfidf"], noise=0.3, thresholds={"accuracy": 0.5}))
+    saved = files.read_json(tmp_path / "rungs" / "tfidf" / "rung" / "rung.json")
+    assert saved["temperature"] == steps[0].rung.card.temperature != 1.0

@@ -1,0 +1,199 @@
+"""The HTTP API with the official client, over a package that was really signed and verified."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import httpx
+import openai
+import pytest
+
+from assay.data.records import Example, Turn
+from assay.errors import DataError, PackageError
+from assay.evaluation.rungs.card import Card
+from assay.evaluation.rungs.linear import TfidfLogistic
+from assay.observability.progress import SILENT
+from assay.packaging import keys
+from assay.packaging.build import build
+from assay.packaging.fields import now
+from assay.packaging.keys import TrustStore
+from assay.packaging.manifest import Evidence, claim
+from assay.recipe.schema import Task
+from assay.web import api_keys
+from assay.web.server import create_app, serve, start_in_thread
+
+TEXTS = {
+    "colours": {"red": "a red rose", "blue": "the blue sea"},
+    "animals": {"cat": "a cat purrs", "dog": "the dog barks"},
+}
+
+
+def package(name: str, home: Path, folder: Path) -> Path:
+    """A TF-IDF specialist of two labels, signed by the key ``tester``."""
+    pairs = [(f"{text} {i}", label) for label, text in TEXTS[name].items() for i in range(6)]
+    examples = [
+        Example(str(i), text, (Turn("user", text), Turn("assistant", label)), label, label)
+        for i, (text, label) in enumerate(pairs)
+    ]
+    card = Card(kind="tfidf", task=Task(output="label"), labels=tuple(sorted(TEXTS[name])))
+    rung = TfidfLogistic.fit(card, examples)
+    content = folder / name
+    content.mkdir(parents=True)
+    rung.save(content)
+    digest = "0" * 64
+    evidence = Evidence(
+        primary="accuracy",
+        items=12,
+        candidate={"accuracy": 1.0},
+        base={"accuracy": 0.5},
+        comparisons=[],
+        confidence=0.95,
+    )
+    claims = claim(
+        name=name,
+        version="1.0.0",
+        created=now(),
+        specialist={"kind": "tfidf", "output": "label", "labels": 2},
+        base=None,
+        template_digest=None,
+        recipe={"name": name, "profile": None, "digest": digest},
+        data={"train": digest, "validation": digest, "test": digest},
+        evidence=evidence,
+        verdict="pass",
+        override=None,
+        licence="Apache-2.0",
+        parity=None,
+    )
+    return build(content, claims, keys.load("tester", home), folder / f"{name}.tgsp")
+
+
+@pytest.fixture
+def packages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Path]:
+    home = tmp_path / "home"
+    monkeypatch.setenv("ASSAY_HOME", str(home))
+    keys.new("tester", home)
+    keys.trust("tester", home)
+    return [package(name, home, tmp_path) for name in TEXTS]
+
+
+def application(packages: list[Path], tmp_path: Path, **options: Any) -> Any:
+    settings = {"require_key": False, **options}
+    trust = TrustStore.load(tmp_path / "home")
+    return create_app(packages, trust=trust, progress=SILENT, **settings)
+
+
+@pytest.fixture
+def address(packages: list[Path], tmp_path: Path) -> Iterator[str]:
+    with start_in_thread(application(packages, tmp_path)) as url:
+        yield url
+
+
+def client(address: str, key: str = "none") -> openai.OpenAI:
+    return openai.OpenAI(base_url=f"{address}/v1", api_key=key, max_retries=0)
+
+
+def ask(api: openai.OpenAI, model: str, text: str, **more: Any) -> Any:
+    return api.chat.completions.create(
+        model=model, messages=[{"role": "user", "content": text}], **more
+    )
+
+
+def test_the_official_client_is_answered(address: str) -> None:
+    api = client(address)
+    assert [model.id for model in api.models.list()] == ["colours", "animals"]
+    reply = ask(api, "colours", "the sea is blue")
+    assert reply.choices[0].message.content == "blue"
+    assert reply.usage.total_tokens == reply.usage.prompt_tokens + reply.usage.completion_tokens
+    assert ask(api, "animals@1.0.0", "it barks").choices[0].message.content == "dog"
+    assert len(api.models.retrieve("animals").model_extra["package"]) == 64
+
+
+def test_a_stream_joins_to_the_answer(address: str) -> None:
+    pieces = ask(client(address), "colours", "a rose", stream=True)
+    text = "".join(chunk.choices[0].delta.content or "" for chunk in pieces)
+    assert text == "red"
+
+
+def test_specialists_never_mix_under_load(address: str) -> None:
+    api = client(address)
+    wanted = [("colours", "a red rose", "red"), ("animals", "the dog barks", "dog")] * 20
+    with ThreadPoolExecutor(8) as pool:
+        replies = list(pool.map(lambda w: ask(api, w[0], w[1]).choices[0].message.content, wanted))
+    assert replies == [label for _, _, label in wanted]
+
+
+def test_an_unknown_model_names_the_known_ones(address: str) -> None:
+    with pytest.raises(openai.NotFoundError, match="colours"):
+        ask(client(address), "colour", "x")
+
+
+@pytest.mark.parametrize("more", [{"n": 2}, {"temperature": 0.7}, {"tools": [{"type": "x"}]}])
+def test_what_cannot_be_honoured_is_refused(address: str, more: dict[str, Any]) -> None:
+    with pytest.raises(openai.BadRequestError, match=next(iter(more))):
+        ask(client(address), "colours", "x", **more)
+
+
+@pytest.mark.parametrize(
+    "messages",
+    [
+        [],
+        [{"role": "user", "content": "  "}],
+        [{"role": "assistant", "content": "x"}],
+        [{"role": "robot", "content": "x"}],
+        [{"role": "user", "content": "x" * 100_001}],
+    ],
+)
+def test_bad_messages_are_a_clear_400(address: str, messages: list[dict[str, str]]) -> None:
+    body = {"model": "colours", "messages": messages}
+    reply = httpx.post(f"{address}/v1/chat/completions", json=body)
+    assert reply.status_code == 400
+    assert reply.json()["error"]["message"]
+
+
+def test_health_and_metrics(address: str) -> None:
+    ask(client(address), "colours", "a rose")
+    assert httpx.get(f"{address}/healthz").json()["specialists"] == [
+        "colours@1.0.0",
+        "animals@1.0.0",
+    ]
+    text = httpx.get(f"{address}/metrics").text
+    assert 'assay_requests_total{specialist="colours",status="ok"} 1.0' in text
+
+
+def test_api_keys_open_the_door_and_close_it_at_once(packages: list[Path], tmp_path: Path) -> None:
+    made = api_keys.create("someone")
+    assert [key.name for key in api_keys.list()] == ["someone"]
+    assert made.secret not in (tmp_path / "home" / "api_keys.json").read_text()
+    with start_in_thread(application(packages, tmp_path, require_key=True)) as url:
+        for wrong in ("none", made.secret[:-1] + "!", f"assay_{made.id}_{'x' * 43}"):
+            with pytest.raises(openai.AuthenticationError):
+                ask(client(url, wrong), "colours", "a rose")
+        assert ask(client(url, made.secret), "colours", "a rose").choices
+        api_keys.revoke(made.id)
+        with pytest.raises(openai.AuthenticationError):
+            ask(client(url, made.secret), "colours", "a rose")
+    with pytest.raises(DataError, match="no API key"):
+        api_keys.revoke(made.id)
+
+
+def test_only_verified_packages_of_different_names_load(
+    packages: list[Path], tmp_path: Path
+) -> None:
+    with pytest.raises(PackageError, match="two packages are named colours"):
+        application([packages[0], packages[0]], tmp_path)
+    data = bytearray(packages[0].read_bytes())
+    data[len(data) // 2] ^= 1
+    packages[0].write_bytes(data)
+    with pytest.raises(PackageError):
+        application(packages, tmp_path)
+
+
+def test_other_machines_need_a_key(packages: list[Path]) -> None:
+    options = {"port": 0, "allow_override": False, "progress": SILENT}
+    with pytest.raises(DataError, match="other machines"):
+        serve(packages, host="0.0.0.0", require_key=False, **options)
+    with pytest.raises(DataError, match="no API key yet"):
+        serve(packages, host="0.0.0.0", require_key=True, **options)
