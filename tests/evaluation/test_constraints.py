@@ -37,6 +37,13 @@ PATTERN = {
     "required": ["intent", "slots"],
     "additionalProperties": False,
 }
+KEYS = [f"a_rather_long_key_{i}" for i in range(8)]
+MANY = {
+    "type": "object",
+    "properties": {key: {"type": "string"} for key in KEYS},
+    "required": KEYS,
+    "additionalProperties": False,
+}
 LABELS = ("card late", "card lost", "lost", "user")
 
 
@@ -52,7 +59,9 @@ def randomise(model: Any, seed: int) -> None:
             parameter.data.normal_(0.0, 0.3, generator=generator)
 
 
-@pytest.mark.parametrize("schema", [OBJECT, PATTERN], ids=["object", "patternProperties"])
+@pytest.mark.parametrize(
+    "schema", [OBJECT, PATTERN, MANY], ids=["object", "patternProperties", "many"]
+)
 @pytest.mark.parametrize("seed", range(4))
 def test_json_of_random_weights_is_always_valid(
     tiny: Any, schema: dict[str, Any], seed: int

@@ -88,9 +88,7 @@ def xray(
     end: int = tokenizer.convert_tokens_to_ids(terminator)
     runs = [run for item in encoded for run in _answers(item)]
     by_length = sorted(encoded, key=lambda item: (len(item.tokens), item.id))
-    last = len(by_length) - 1
-    places = [round(last * n / max(1, k - 1)) for n in range(k)] if k > 1 else [last][:k]
-    chosen = [by_length[place] for place in dict.fromkeys(places) if place >= 0]
+    chosen = [by_length[place] for place in _spread(len(by_length), k)]
     return XRay(
         examples=len(encoded),
         truncated=counts["truncated"] if counts else 0,
@@ -103,6 +101,13 @@ def xray(
         lengths=_histogram([len(item.tokens) for item in encoded]),
         rows=tuple((item.id, tuple(_pieces(item, tokenizer, end))) for item in chosen),
     )
+
+
+def _spread(count: int, k: int) -> list[int]:
+    """At most ``k`` of ``count`` positions: the last, and before it others at equal distances."""
+    if k < 2 or count < 2:
+        return [count - 1] if k and count else []
+    return list(dict.fromkeys(round((count - 1) * n / (k - 1)) for n in range(k)))
 
 
 def _answers(item: Encoded) -> Iterator[list[int]]:

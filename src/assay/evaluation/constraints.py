@@ -68,9 +68,12 @@ class Grammar:
         return _GrammarMatcher(self._tokenizer, self._grammar, self._vocabulary, self._what)
 
     def closing(self, text: str) -> tuple[np.ndarray, ...]:
-        """End of text, else the quote of an open string, else closing brackets."""
-        ends, brackets, quotes = self._closers
-        return (ends, quotes) if _in_string(text) else (ends, brackets, quotes)
+        """End of text, else a closing bracket, else a quote, else the comma that ends a number.
+
+        Without the comma a number before a required key could go on for ever.
+        """
+        ends, brackets, quotes, commas = self._closers
+        return (ends, quotes) if _in_string(text) else (ends, brackets, quotes, commas)
 
 
 def _in_string(text: str) -> bool:
@@ -110,18 +113,20 @@ def _ll_tokenizer(tokenizer: Any) -> Any:
 
 
 @lru_cache(maxsize=8)
-def _closers(tokenizer: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Tokens that end the text, that are closing brackets, and that are a single quote."""
+def _closers(tokenizer: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Tokens that end the text, are closing brackets, are a single quote, are a single comma."""
     size = len(tokenizer)
-    ends, brackets, quotes = (np.zeros(size, dtype=bool) for _ in range(3))
+    ends, brackets, quotes, commas = (np.zeros(size, dtype=bool) for _ in range(4))
     ends[tokenizer.eos_token_id] = True
     for token in range(size):
         text: str = tokenizer.decode([token])
         if text == '"':
             quotes[token] = True
+        elif text == ",":
+            commas[token] = True
         elif text and set(text) <= CLOSERS:
             brackets[token] = True
-    return ends, brackets, quotes
+    return ends, brackets, quotes, commas
 
 
 @dataclass
@@ -143,14 +148,20 @@ class LabelTrie:
             node = self.root
             node.leaves += 1
             for token in sequence:
+                if node.label is not None:
+                    raise _alike(index)
                 node = node.children.setdefault(token, Node())
                 node.leaves += 1
             if node.label is not None or node.children:
-                raise ConstraintError(
-                    f"labels {node.label} and {index} are not told apart by their tokens",
-                    "End each answer with the terminator, and make the labels differ.",
-                )
+                raise _alike(index)
             node.label = index
+
+
+def _alike(index: int) -> ConstraintError:
+    return ConstraintError(
+        f"label {index} and one before it are not told apart by their tokens",
+        "End each answer with the terminator, and make the labels differ.",
+    )
 
 
 def label_trie(task: Task, labels: Sequence[str], tokenizer: Any) -> LabelTrie:
@@ -184,11 +195,16 @@ def _validator(schema: str) -> Any:
     return Draft202012Validator(json.loads(schema))
 
 
+def _refuse_constant(name: str) -> None:
+    """Python reads NaN and Infinity; JSON has neither."""
+    raise ConstraintError(f"the answer is not JSON: {name} is not a JSON number")
+
+
 def validate(task: Task, labels: Sequence[str], text: str) -> Any:
     """The parsed answer; raises ``ConstraintError`` saying how it breaks the task's constraint."""
     if task.output == "json":
         try:
-            value = json.loads(text)
+            value = json.loads(text, parse_constant=_refuse_constant)
         except json.JSONDecodeError as error:
             raise ConstraintError(f"the answer is not JSON: {error.msg} at {error.pos}") from error
         for fault in _validator(json.dumps(task.json_schema)).iter_errors(value):

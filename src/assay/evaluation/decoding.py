@@ -19,7 +19,7 @@ from assay.evaluation.constraints import Constraint, LabelTrie, Matcher, Node
 from assay.observability.progress import Progress
 
 BATCH = 64
-OVERTIME = 64  # tokens beyond the limit in which a constrained answer is brought to its end
+OVERTIME = 512  # tokens beyond the limit for bringing an answer to its end: required keys are long
 COMPACT = 0.75  # below this share of live rows, finished ones are cut out of the cache
 
 

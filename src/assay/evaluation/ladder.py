@@ -267,7 +267,9 @@ def _for_validation(gate: Gate, items: int) -> Gate:
     times the serving cost, for a few unlucky items. The number of items is a promise about test.
     """
     eased = {
-        name: value if name.startswith("max_") else value - (value * (1 - value) / items) ** 0.5
+        name: value
+        if name.startswith("max_")
+        else round(value - (value * (1 - value) / items) ** 0.5, 3)
         for name, value in gate.thresholds.items()
     }
     return gate.model_copy(update={"min_items": 1, "thresholds": eased})

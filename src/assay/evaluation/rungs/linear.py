@@ -58,11 +58,13 @@ def fit_head(
     if classes == 2:  # scikit-learn keeps only the second class's row
         weights = np.concatenate([-weights / 2, weights / 2])
         bias = np.concatenate([-bias / 2, bias / 2])
-    # scikit-learn returns Fortran order, and safetensors writes memory as it lies.
-    return (
-        np.ascontiguousarray(weights, dtype=np.float32),
-        np.ascontiguousarray(bias, dtype=np.float32),
-    )
+    return weights.astype(np.float32), bias.astype(np.float32)
+
+
+def _save(folder: Path, **arrays: np.ndarray) -> None:
+    """Write the arrays; in C order, because safetensors writes memory as it lies."""
+    ordered = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
+    save_file(ordered, folder / WEIGHTS)
 
 
 def label_indices(labels: Sequence[str], examples: Sequence[Example]) -> np.ndarray:
@@ -106,8 +108,7 @@ class TfidfLogistic:
         """Write card, terms and arrays."""
         self.card.write(folder)
         files.write_json(folder / TERMS, self.vectorizer.terms)
-        arrays = {"idf": self.vectorizer.idf, "weights": self.weights, "bias": self.bias}
-        save_file(arrays, folder / WEIGHTS)
+        _save(folder, idf=self.vectorizer.idf, weights=self.weights, bias=self.bias)
 
     @staticmethod
     def load(folder: Path, card: Card) -> TfidfLogistic:
@@ -158,7 +159,7 @@ class EmbeddingLogistic:
     def save(self, folder: Path) -> None:
         """Write card and head; the encoder is named by digest, not copied."""
         self.card.write(folder)
-        save_file({"weights": self.weights, "bias": self.bias}, folder / WEIGHTS)
+        _save(folder, weights=self.weights, bias=self.bias)
 
     @staticmethod
     def load(folder: Path, card: Card, embedder: Embedder) -> EmbeddingLogistic:
