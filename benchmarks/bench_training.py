@@ -43,7 +43,7 @@ def sequences(rows: int) -> list[Any]:
 
 def ours(rows: int) -> dict[str, Any]:
     """Assay's engine, objective sft."""
-    from assay.models import attention, lora
+    from assay.models import lora
     from assay.models.load import load_causal
     from assay.models.precision import decide
     from assay.models.store import pull
@@ -56,7 +56,6 @@ def ours(rows: int) -> dict[str, Any]:
     causal = load_causal(pull("smollm2-135m-instruct", SILENT), decide("auto"), SILENT)
     adapter = Adapter(rank=RANK, alpha=ALPHA)
     model: Any = lora.attach(causal.model, adapter, seed=0, task="CAUSAL_LM")
-    model.get_base_model().set_attn_implementation(attention.NAME)
     settings = Training(
         epochs=1, batch=BATCH, learning_rate=RATE, schedule="constant", warmup=0, sinks=[]
     )

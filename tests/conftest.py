@@ -66,8 +66,5 @@ def tiny(tiny_folder: Path) -> tuple[Any, Any]:
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    from assay.models.attention import register
-
-    register()
     model = AutoModelForCausalLM.from_pretrained(tiny_folder, dtype=torch.float32)
     return model, AutoTokenizer.from_pretrained(tiny_folder)

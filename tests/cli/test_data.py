@@ -9,8 +9,6 @@ from typing import Any
 
 import pytest
 
-from assay.cli.data import ENDING, READ, TRAINED, coloured, marked
-
 Assay = Callable[..., Any]  # the fixture `assay`
 
 RECIPE = """\
@@ -36,12 +34,12 @@ def test_the_trained_tokens_are_the_answer_and_its_end(assay: Assay, tiny_folder
     done = assay("data", "inspect", "cards.yaml", "--rows", "2", "--json")
     assert done.code == 0, done
     xray = done.json["xray"]
-    assert len(xray["examples"]) == 2
-    for example in xray["examples"]:
-        answer = "".join(token["text"] for token in example if token["trained"])
+    assert len(xray["rows"]) == 2
+    for row in xray["rows"]:
+        answer = "".join(token["text"] for token in row["tokens"] if token["trained"])
         assert answer in ("lost<|im_end|>", "found<|im_end|>")
-    assert 0 < xray["supervised_share"] < 1
-    assert xray["terminated"] == xray["kept"] == done.json["report"]["rows"]["train"]
+    assert 0 < xray["share_supervised"] < 1
+    assert xray["terminated"] == xray["answers"] == done.json["report"]["rows"]["train"]
 
 
 def test_the_report_is_drawn_in_the_terminal_and_as_html(assay: Assay, tiny_folder: Path) -> None:
@@ -50,7 +48,8 @@ def test_the_report_is_drawn_in_the_terminal_and_as_html(assay: Assay, tiny_fold
     assert done.code == 0, done
     assert "tokens are trained" in done.out
     page = Path("xray.html").read_text(encoding="utf-8")
-    assert "tokens are trained" in page
+    assert "cards: label X-ray" in page
+    assert "of the tokens are trained" in page
     assert "&lt;|im_end|&gt;" in page
     assert "<script" not in page
 
@@ -62,6 +61,10 @@ def test_a_recipe_without_an_llm_gets_the_data_report(assay: Assay, tmp_path: Pa
     assert done.json["xray"] is None
     assert done.json["labels"] == ["found", "lost"]
     assert "No llm rung" in assay("data", "inspect", "cards.yaml").out
+    refused = assay("data", "inspect", "cards.yaml", "--html", "xray.html")
+    assert refused.code == 1
+    assert "no rung of its ladder reads any" in refused.err
+    assert not Path("xray.html").exists()
 
 
 def test_rows_that_all_exceed_the_limit_stop_hard(assay: Assay, tiny_folder: Path) -> None:
@@ -78,9 +81,3 @@ def test_an_empty_data_file_is_a_clear_error(assay: Assay, tmp_path: Path, text:
     done = assay("data", "inspect", "cards.yaml")
     assert done.code == 1
     assert "rows.jsonl" in done.err or "no usable row" in done.err
-
-
-def test_colours_tell_read_trained_and_last() -> None:
-    text = coloured([("ask", False), ("yes", True), ("<end>", True), ("\n", False)])
-    assert [str(span.style) for span in text.spans] == [READ, TRAINED, ENDING, READ]
-    assert marked([("ask", False), ("yes", True), ("<end>", True)]).plain == "ask«yes<end>»"

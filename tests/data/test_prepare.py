@@ -285,3 +285,31 @@ def test_chats_are_prepared_like_pairs(run: Run, rows: Rows) -> None:
     assert splits.labels == ()
     assert set(splits.report["balance"]["train"]) == {"lost", "found"}
     assert all(e.turns[0].role == "system" and e.target == "One moment." for e in splits.train)
+
+
+def test_an_answer_that_is_not_in_its_input_leaves_train_and_stays_in_test(run: Run) -> None:
+    schema = {
+        "type": "object",
+        "properties": {"who": {"type": "string"}},
+        "required": ["who"],
+        "additionalProperties": False,
+    }
+    task = {"output": "json", "schema": schema, "grounded": True}
+
+    def made(start: int, stop: int) -> list[dict[str, Any]]:
+        return [
+            {"text": f"ask person{n} now", "label": {"who": f"person{n}"}}
+            for n in range(start, stop)
+        ]
+
+    invented = [{"text": "ask someone else", "label": {"who": "Ada"}}]
+    options = {"near_duplicates": None, "leakage": None, "task": task}
+    splits = run([*made(0, 80), *invented], test=[*made(80, 100), *invented], **options)
+    assert "ask someone else" not in texts(splits.train) | texts(splits.validation)
+    assert "ask someone else" in texts(splits.test)
+    assert splits.report["dropped"]["train"]["answer not in the input"] == 1
+    assert splits.report["kept_as_given"]["test"] == {"answer not in the input": 1}
+    ungrounded = run([*made(0, 80), *invented], **{**options, "task": {**task, "grounded": False}})
+    assert "ask someone else" in texts(ungrounded.train) | texts(ungrounded.test) | texts(
+        ungrounded.validation
+    )

@@ -75,6 +75,7 @@ def test_json_of_random_weights_is_always_valid(
         model,
         tokenizer,
         prompts,
+        [""] * len(prompts),
         constraint=constraint,
         max_new_tokens=6,
         terminators={tokenizer.eos_token_id},
@@ -82,7 +83,7 @@ def test_json_of_random_weights_is_always_valid(
     )
     for answer in answers:
         assert answer.complete
-        validate(asked, (), tokenizer.decode(answer.tokens, skip_special_tokens=True))
+        validate(asked, (), tokenizer.decode(answer.tokens, skip_special_tokens=True), "")
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -94,6 +95,7 @@ def test_regex_of_random_weights_always_matches(tiny: Any, seed: int) -> None:
         model,
         tokenizer,
         [tokenizer(text)["input_ids"] for text in ("the card", "lost")],
+        ["", ""],
         constraint=compile_constraint(asked, (), tokenizer),
         max_new_tokens=3,
         terminators={tokenizer.eos_token_id},
@@ -101,7 +103,7 @@ def test_regex_of_random_weights_always_matches(tiny: Any, seed: int) -> None:
     )
     for answer in answers:
         assert answer.complete
-        validate(asked, (), tokenizer.decode(answer.tokens, skip_special_tokens=True))
+        validate(asked, (), tokenizer.decode(answer.tokens, skip_special_tokens=True), "")
 
 
 @pytest.mark.parametrize("mode", ["exact", "greedy"])
@@ -114,7 +116,7 @@ def test_a_label_of_random_weights_is_in_the_set(tiny: Any, mode: Any, seed: int
     found = score_labels(model, tokenizer, prompts, trie, mode=mode, progress=SILENT)
     assert found.logprobs.shape == (3, len(LABELS))
     for choice in found.choice:
-        assert validate(Task(output="label"), LABELS, LABELS[choice]) in LABELS
+        assert validate(Task(output="label"), LABELS, LABELS[choice], "") in LABELS
 
 
 @pytest.mark.parametrize(
@@ -145,9 +147,9 @@ def test_free_text_and_labels_have_no_grammar(tiny: Any) -> None:
 
 def test_validate_refuses_what_breaks_the_constraint() -> None:
     good = json.dumps({"intent": "lost_card", "amount": 3, "notes": []})
-    assert validate(task(OBJECT), (), good)["amount"] == 3
+    assert validate(task(OBJECT), (), good, "")["amount"] == 3
     with pytest.raises(ConstraintError, match="not JSON"):
-        validate(task(OBJECT), (), good[:-1])
+        validate(task(OBJECT), (), good[:-1], "")
     for wrong in (
         {"intent": "other", "amount": 3, "notes": []},
         {"intent": "lost_card", "amount": "3", "notes": []},
@@ -155,19 +157,19 @@ def test_validate_refuses_what_breaks_the_constraint() -> None:
         {"intent": "lost_card", "amount": 3, "notes": [], "more": 1},
     ):
         with pytest.raises(ConstraintError, match=r"violates task\.schema"):
-            validate(task(OBJECT), (), json.dumps(wrong))
+            validate(task(OBJECT), (), json.dumps(wrong), "")
     with pytest.raises(ConstraintError, match="not one of the 4 labels"):
-        validate(Task(output="label"), LABELS, "card")
+        validate(Task(output="label"), LABELS, "card", "")
     with pytest.raises(ConstraintError, match="does not match"):
-        validate(Task(output="text", regex="[0-9]+"), (), "12a")
-    assert validate(Task(output="text", regex="[0-9]+"), (), "12") == "12"
+        validate(Task(output="text", regex="[0-9]+"), (), "12a", "")
+    assert validate(Task(output="text", regex="[0-9]+"), (), "12", "") == "12"
 
 
 def test_json_that_python_reads_but_json_forbids_is_refused() -> None:
     asked = task({"type": "object", "properties": {"x": {"type": "number"}}})
     for text in ('{"x": NaN}', '{"x": Infinity}'):
         with pytest.raises(ConstraintError, match="not JSON"):
-            validate(asked, (), text)
+            validate(asked, (), text, "")
 
 
 def test_labels_that_share_all_their_tokens_are_refused() -> None:
@@ -180,3 +182,63 @@ def test_a_trie_counts_the_labels_below(tiny: Any) -> None:
     trie = label_trie(Task(output="label"), LABELS, tiny[1])
     assert trie.root.leaves == trie.count == len(LABELS)
     assert sum(child.leaves for child in trie.root.children.values()) == len(LABELS)
+
+
+GROUNDED = {
+    "type": "object",
+    "properties": {
+        "intent": {"enum": ["lost_card", "other"]},
+        "slots": {
+            "type": "object",
+            "patternProperties": {
+                "^(who|what)$": {
+                    "anyOf": [
+                        {"type": "string"},
+                        {"type": "array", "items": {"type": "string"}, "maxItems": 3},
+                    ]
+                }
+            },
+            "additionalProperties": False,
+        },
+    },
+    "required": ["intent", "slots"],
+    "additionalProperties": False,
+}
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_grounded_answers_of_random_weights_hold_only_words_of_the_input(
+    tiny: Any, seed: int
+) -> None:
+    model, tokenizer = tiny
+    randomise(model, seed)
+    asked = task(GROUNDED).model_copy(update={"grounded": True})
+    sources = ["the card is lost", 'say "no" \\ now', "a", "système – où ?"]
+    answers = generate(
+        model,
+        tokenizer,
+        [tokenizer("x" + source)["input_ids"] for source in sources],
+        sources,
+        constraint=compile_constraint(asked, (), tokenizer),
+        max_new_tokens=12,
+        terminators={tokenizer.eos_token_id},
+        progress=SILENT,
+    )
+    for source, answer in zip(sources, answers, strict=True):
+        text = tokenizer.decode(answer.tokens, skip_special_tokens=True)
+        if answer.complete:  # the weights may open keys for ever
+            value = validate(asked, (), text, source)
+            assert value["intent"] in ("lost_card", "other")
+            for found in value["slots"].values():
+                for piece in found if isinstance(found, list) else [found]:
+                    assert piece in source
+    assert any(answer.complete for answer in answers)
+
+
+def test_validate_refuses_words_that_are_not_in_the_input() -> None:
+    asked = task(GROUNDED).model_copy(update={"grounded": True})
+    said = json.dumps({"intent": "lost_card", "slots": {"who": "Adele", "what": ["song", "new"]}})
+    assert validate(asked, (), said, "the new song of Adele, please")["slots"]["who"] == "Adele"
+    for source in ("the new song of Adel", "the new song of Adeles", "song and Adele"):
+        with pytest.raises(ConstraintError, match=r"violates task\.schema"):
+            validate(asked, (), said, source)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,16 @@ import pytest
 import torch
 
 from assay.evaluation.constraints import Grammar, LabelTrie, Node, compile_constraint, label_trie
-from assay.evaluation.decoding import Generated, generate, score_labels, stream
+from assay.evaluation.decoding import (
+    CACHE_BYTES,
+    MOST_ROWS,
+    Generated,
+    generate,
+    rows_at_once,
+    score_labels,
+    shared_prefix,
+    stream,
+)
 from assay.observability.progress import SILENT
 from assay.recipe.schema import Task
 
@@ -58,6 +68,7 @@ def decode(
         model,
         tokenizer,
         prompts,
+        [""] * len(prompts),
         constraint=constraint,
         max_new_tokens=limit,
         terminators=terminators or {tokenizer.eos_token_id},
@@ -232,6 +243,7 @@ def test_streamed_pieces_join_to_the_whole(wild: Any, constrained: bool) -> None
                 model,
                 tokenizer,
                 prompt,
+                "",
                 constraint=constraint,
                 max_new_tokens=24,
                 terminators={tokenizer.eos_token_id},
@@ -240,3 +252,61 @@ def test_streamed_pieces_join_to_the_whole(wild: Any, constrained: bool) -> None
         kept = [token for token in whole.tokens if token != tokenizer.eos_token_id]
         assert "".join(pieces) == tokenizer.decode(kept, skip_special_tokens=True)
         assert len(pieces) > 1
+
+
+def test_what_all_prompts_share_is_found(wild: Any) -> None:
+    assert shared_prefix([[1, 2, 3], [1, 2, 4], [1, 2, 3, 5]]) == 2
+    assert shared_prefix([[1, 2], [1, 2], [1, 2]]) == 1  # each keeps a token of its own
+    assert shared_prefix([[1, 2], [3]]) == 0
+    assert shared_prefix([[1, 2, 3]]) == 0
+    assert shared_prefix([]) == 0
+
+
+def test_a_shared_beginning_changes_no_answer(wild: Any) -> None:
+    tokenizer = wild[1]
+    beginning = tokenizer("system says the card was")["input_ids"]
+    prompts = [beginning + prompt for prompt in encoded(tokenizer)]
+    assert shared_prefix(prompts) >= len(beginning)
+    together = decode(wild, prompts)
+    alone = [decode(wild, [prompt])[0] for prompt in prompts]
+    assert [a.tokens for a in together] == [a.tokens for a in alone]
+
+
+def test_a_forced_token_is_never_asked_for(wild: Any) -> None:
+    schema = {
+        "type": "object",
+        "properties": {"a_long_name_without_choice": {"enum": ["yes", "no"]}},
+        "required": ["a_long_name_without_choice"],
+        "additionalProperties": False,
+    }
+    model, tokenizer = wild
+    constraint: Any = compile_constraint(Task(output="json", json_schema=schema), (), tokenizer)
+    passes: list[int] = []
+    hook = model.model.register_forward_hook(lambda *_: passes.append(1))
+    answer = decode(wild, encoded(tokenizer)[:1], constraint=constraint)[0]
+    hook.remove()
+    text = tokenizer.decode(answer.tokens, skip_special_tokens=True)
+    assert json.loads(text)["a_long_name_without_choice"] in ("yes", "no")
+    assert answer.complete
+    assert len(passes) < len(answer.tokens) / 2
+
+
+def test_an_answer_without_any_choice_needs_no_model(wild: Any) -> None:
+    schema = {"const": {"always": "this"}}
+    model, tokenizer = wild
+    constraint: Any = compile_constraint(Task(output="json", json_schema=schema), (), tokenizer)
+    hook = model.model.register_forward_hook(lambda *_: pytest.fail("the model was asked"))
+    answers = decode(wild, encoded(tokenizer)[:1], constraint=constraint)
+    hook.remove()
+    assert answers[0].complete and answers[0].logprob == 0.0
+    text = tokenizer.decode(answers[0].tokens, skip_special_tokens=True)
+    assert json.loads(text) == {"always": "this"}
+
+
+def test_rows_at_once_are_bounded_by_memory(wild: Any) -> None:
+    model, _ = wild
+    assert rows_at_once(model, 100) == MOST_ROWS
+    assert rows_at_once(model, 10**9) == 1
+    config = model.config
+    each = 2 * config.num_hidden_layers * config.num_key_value_heads * config.head_dim * 4
+    assert rows_at_once(model, CACHE_BYTES // (each * 7)) == 7

@@ -179,3 +179,23 @@ def test_a_failure_outweighs_a_doubt() -> None:
 
 def test_exit_codes() -> None:
     assert EXIT_CODES == {"pass": 0, "fail": 3, "investigate": 4}
+
+
+def test_selection_counts_a_threshold_as_met_within_one_standard_error() -> None:
+    # On 1,000 items the standard error of a share of 0.92 is 0.0086: 0.912 is within it.
+    found = evaluation(items=1000)
+    strict = judge(gate(thresholds={"accuracy": 0.92}, min_items=5000), found)
+    assert strict.verdict == "fail"
+    eased = judge(gate(thresholds={"accuracy": 0.92}, min_items=5000), found, selecting=True)
+    assert eased.verdict == "pass"
+    checks = [reason.check for reason in eased.reasons]
+    assert "accuracy >= 0.92 less one standard error (0.911)" in checks
+    assert "enough items" not in checks  # a promise about the test items
+    further = judge(gate(thresholds={"accuracy": 0.93}), found, selecting=True)
+    assert further.verdict == "fail"
+
+
+def test_selection_does_not_ease_what_has_no_standard_error() -> None:
+    found = judge(gate(thresholds={"accuracy": 1.0, "max_ece": 0.01}), evaluation(), selecting=True)
+    missed = [reason.check for reason in found.reasons if reason.passed is False]
+    assert missed == ["accuracy >= 1.00", "ece <= 0.01"]

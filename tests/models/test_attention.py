@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 from torch import nn
 
-from assay.models.attention import attend
+from assay.models.attention import LONGEST, NAME, attend, use
 
 
 @pytest.mark.parametrize("heads,groups", [(4, 4), (6, 2), (9, 3)])
@@ -41,3 +43,34 @@ def test_an_additive_mask_is_added() -> None:
     bias = torch.randn(1, 1, 3, 3, generator=torch.Generator().manual_seed(3))
     expected = nn.functional.scaled_dot_product_attention(q, q, q, attn_mask=bias).transpose(1, 2)
     torch.testing.assert_close(attend(nn.Module(), q, q, q, bias)[0], expected)
+
+
+def test_long_sequences_go_to_sdpa() -> None:
+    module = nn.Module()
+    module.is_causal = True
+    long = LONGEST + 3
+    q = torch.randn(1, 4, long, 8, generator=torch.Generator().manual_seed(4))
+    k = torch.randn(1, 2, long, 8, generator=torch.Generator().manual_seed(5))
+    module.num_key_value_groups = 2  # pyright: ignore[reportAttributeAccessIssue]
+    expected = nn.functional.scaled_dot_product_attention(q, k, k, is_causal=True, enable_gqa=True)
+    torch.testing.assert_close(attend(module, q, k, k, None)[0], expected.transpose(1, 2))
+
+
+def test_what_only_sdpa_understands_is_not_ignored() -> None:
+    q = torch.randn(1, 2, 3, 4)
+    with pytest.raises(ValueError, match="softcap"):
+        attend(nn.Module(), q, q, q, None, softcap=5.0)
+
+
+def test_it_takes_the_place_of_sdpa_and_of_nothing_else(tiny: Any) -> None:
+    model, _ = tiny
+    model.set_attn_implementation("eager")
+    use(model)
+    assert model.config._attn_implementation == "eager"
+    model.set_attn_implementation("sdpa")
+    ids = torch.arange(3, 15)[None]
+    with torch.no_grad():
+        expected = model(input_ids=ids).logits
+        use(model)
+        assert model.config._attn_implementation == NAME
+        torch.testing.assert_close(model(input_ids=ids).logits, expected, atol=1e-5, rtol=1e-5)

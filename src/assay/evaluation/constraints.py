@@ -15,6 +15,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from assay.data.grounding import grounded_schema
 from assay.errors import ConstraintError
 from assay.recipe.schema import Task
 
@@ -32,12 +33,16 @@ class Matcher(Protocol):
         """Take one allowed token."""
         ...
 
+    def forced(self) -> list[int]:
+        """Take the tokens that must come next whatever the model says, and return them."""
+        ...
+
 
 class Constraint(Protocol):
     """Starts a fresh ``Matcher`` for each answer."""
 
-    def start(self) -> Matcher:
-        """The state before the first token."""
+    def start(self, source: str) -> Matcher:
+        """The state before the first token of an answer to ``source``."""
         ...
 
     def closing(self, text: str) -> tuple[np.ndarray, ...]:
@@ -63,9 +68,13 @@ class Grammar:
                 "Use another way to say it; oneOf, not, if/then and uniqueItems cannot be enforced.",
             )
 
-    def start(self) -> Matcher:
+    def start(self, source: str) -> Matcher:
         """A fresh matcher; compiling was done once, starting is cheap."""
-        return _GrammarMatcher(self._tokenizer, self._grammar, self._vocabulary, self._what)
+        del source
+        return self._matcher(self._grammar)
+
+    def _matcher(self, grammar: str) -> Matcher:
+        return _GrammarMatcher(self._tokenizer, grammar, self._vocabulary, self._what)
 
     def closing(self, text: str) -> tuple[np.ndarray, ...]:
         """End of text, else a closing bracket, else a quote, else the comma that ends a number.
@@ -74,6 +83,26 @@ class Grammar:
         """
         ends, brackets, quotes, commas = self._closers
         return (ends, quotes) if _in_string(text) else (ends, brackets, quotes, commas)
+
+
+class GroundedGrammar(Grammar):
+    """A JSON Schema whose free strings are words of the source: compiled for each source."""
+
+    def __init__(self, tokenizer: Any, schema: dict[str, Any]) -> None:
+        super().__init__(tokenizer, _json_grammar(grounded_schema(schema, "a b")), "task.schema")
+        self._schema = schema
+
+    def start(self, source: str) -> Matcher:
+        """A matcher of this source's own; compiling takes milliseconds."""
+        return self._matcher(_json_grammar(grounded_schema(self._schema, source)))
+
+
+def _json_grammar(schema: dict[str, Any]) -> str:
+    """Compact JSON, as the training targets are written."""
+    from llguidance import LLMatcher
+
+    compact = {"whitespace_flexible": False, "item_separator": ",", "key_separator": ":"}
+    return LLMatcher.grammar_from_json_schema(json.dumps({**schema, "x-guidance": compact}))
 
 
 def _in_string(text: str) -> bool:
@@ -98,9 +127,19 @@ class _GrammarMatcher:
         return unpacked[: self._vocabulary].astype(bool)
 
     def advance(self, token: int) -> None:
-        if not self._matcher.consume_token(token):
+        self._take([token])
+
+    def forced(self) -> list[int]:
+        # Tokenised as the text would be, and cut where a longer token could still begin, so the
+        # model sees the tokens it was trained on.
+        tokens: list[int] = self._matcher.compute_ff_tokens()
+        self._take(tokens)
+        return tokens
+
+    def _take(self, tokens: list[int]) -> None:
+        if not self._matcher.consume_tokens(tokens):
             raise ConstraintError(
-                f"{self._what}: token {token} was refused ({self._matcher.get_error()})",
+                f"{self._what}: tokens {tokens} were refused ({self._matcher.get_error()})",
                 "This is a fault in the decoder; please report it.",
             )
 
@@ -175,15 +214,14 @@ def compile_constraint(task: Task, labels: Sequence[str], tokenizer: Any) -> Con
 
     Raises ``ConstraintError`` for a schema or pattern that cannot be enforced.
     """
-    from llguidance import LLMatcher
-
     del labels
+    if task.json_schema is not None and task.grounded:
+        return GroundedGrammar(tokenizer, task.json_schema)
     if task.json_schema is not None:
-        compact = {"whitespace_flexible": False, "item_separator": ",", "key_separator": ":"}
-        schema = {**task.json_schema, "x-guidance": compact}
-        grammar: str = LLMatcher.grammar_from_json_schema(json.dumps(schema))
-        return Grammar(tokenizer, grammar, "task.schema")
+        return Grammar(tokenizer, _json_grammar(task.json_schema), "task.schema")
     if task.regex is not None:
+        from llguidance import LLMatcher
+
         return Grammar(tokenizer, LLMatcher.grammar_from_regex(task.regex), "task.regex")
     return None
 
@@ -200,14 +238,19 @@ def _refuse_constant(name: str) -> None:
     raise ConstraintError(f"the answer is not JSON: {name} is not a JSON number")
 
 
-def validate(task: Task, labels: Sequence[str], text: str) -> Any:
-    """The parsed answer; raises ``ConstraintError`` saying how it breaks the task's constraint."""
+def validate(task: Task, labels: Sequence[str], text: str, source: str) -> Any:
+    """The parsed answer to ``source``.
+
+    Raises ``ConstraintError`` saying how it breaks the task's constraint.
+    """
     if task.output == "json":
+        assert task.json_schema is not None
+        schema = grounded_schema(task.json_schema, source) if task.grounded else task.json_schema
         try:
             value = json.loads(text, parse_constant=_refuse_constant)
         except json.JSONDecodeError as error:
             raise ConstraintError(f"the answer is not JSON: {error.msg} at {error.pos}") from error
-        for fault in _validator(json.dumps(task.json_schema)).iter_errors(value):
+        for fault in _validator(json.dumps(schema)).iter_errors(value):
             raise ConstraintError(f"the answer violates task.schema: {fault.message[:200]}")
         return value
     if task.output == "label":

@@ -1,12 +1,14 @@
 """Batched greedy decoding under a constraint.
 
-Rows of a batch need not move in step: each round feeds every row the tokens it has pending, padded
-on the left inside the cache and masked out, so a run of forced tokens costs one pass, and a row
-that is finished leaves the batch.
+Rows of a batch need not move in step: each pass feeds a row some of the tokens it has pending,
+padded on the left inside the cache and masked out. What all prompts share at their start is
+computed once, a token that the constraint forces is never asked for, and a row that is finished
+leaves the batch.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -16,9 +18,13 @@ import torch
 from torch import Tensor
 
 from assay.evaluation.constraints import Constraint, LabelTrie, Matcher, Node
-from assay.observability.progress import Progress
+from assay.models.logits import logits_at
+from assay.observability.progress import Progress, Task
 
 BATCH = 64
+MOST_ROWS = 256
+CACHE_BYTES = 2**30  # keys and values of one batch
+PASS_COST = 32  # what a pass costs by itself, in tokens of a row, as measured on two CPU cores
 OVERTIME = 512  # tokens beyond the limit for bringing an answer to its end: required keys are long
 COMPACT = 0.75  # below this share of live rows, finished ones are cut out of the cache
 
@@ -33,20 +39,25 @@ class Generated:
 
 
 class _Batch:
-    """A key-value cache whose rows grow at their own pace."""
+    """A key-value cache whose rows grow at their own pace, after what they all begin with."""
 
-    def __init__(self, model: Any, pad: int, rows: int) -> None:
+    def __init__(self, model: Any, pad: int, rows: int, prefix: Sequence[int] = ()) -> None:
         from transformers import DynamicCache
 
         self.model = model
         self.pad = pad
         self.device = next(model.parameters()).device
         self.cache: Any = DynamicCache(config=model.config)
-        self.mask = torch.zeros(rows, 0, dtype=torch.long)
-        self.lengths = torch.zeros(rows, dtype=torch.long)
+        self.mask = torch.zeros(1, 0, dtype=torch.long)
+        self.lengths = torch.zeros(1, dtype=torch.long)
+        if prefix:
+            self.feed([prefix], wanted=[])
+            self.cache.batch_repeat_interleave(rows)
+        self.mask = self.mask.repeat(rows, 1)
+        self.lengths = self.lengths.repeat(rows)
 
-    def feed(self, pending: Sequence[Sequence[int]]) -> Tensor:
-        """Append each row's tokens; returns the logits [rows, vocabulary] after its last one."""
+    def feed(self, pending: Sequence[Sequence[int]], wanted: Sequence[int] | None = None) -> Tensor:
+        """Append each row's tokens; returns logits [wanted rows, vocabulary] after the last ones."""
         width = max(len(tokens) for tokens in pending)
         ids = torch.full((len(pending), width), self.pad)
         fresh = torch.zeros(len(pending), width, dtype=torch.long)
@@ -59,15 +70,18 @@ class _Batch:
             positions[row, width - n :] = torch.arange(start, start + n)
             self.lengths[row] += n
         self.mask = torch.cat([self.mask, fresh], dim=1)
-        output = self.model(
+        rows = torch.tensor(range(len(pending)) if wanted is None else wanted, dtype=torch.long)
+        logits = logits_at(
+            self.model,
+            rows.to(self.device),
+            torch.full_like(rows, width - 1, device=self.device),
             input_ids=ids.to(self.device),
             attention_mask=self.mask.to(self.device),
             position_ids=positions.to(self.device),
             past_key_values=self.cache,
             use_cache=True,
-            logits_to_keep=1,
         )
-        return output.logits[:, -1].float().cpu()
+        return logits.float().cpu()
 
     def keep(self, rows: Sequence[int]) -> None:
         """Drop every other row from the cache."""
@@ -83,33 +97,68 @@ class _Batch:
         self.lengths = lengths.clone()
 
 
+def shared_prefix(prompts: Sequence[Sequence[int]]) -> int:
+    """How many tokens all prompts begin with; each keeps at least one of its own."""
+    if len(prompts) < 2:
+        return 0
+    low, high = min(map(list, prompts)), max(map(list, prompts))  # all others lie between them
+    most = min(len(prompt) for prompt in prompts) - 1
+    pairs = zip(low[:most], high[:most], strict=True)
+    return next((i for i, (one, other) in enumerate(pairs) if one != other), most)
+
+
+def rows_at_once(model: Any, tokens: int) -> int:
+    """How many rows of ``tokens`` tokens share a pass: the keys and values of all fit in 1 GiB."""
+    config = model.config
+    heads: int = config.num_attention_heads
+    groups: int = getattr(config, "num_key_value_heads", None) or heads
+    width: int = getattr(config, "head_dim", None) or config.hidden_size // heads
+    item = next(model.parameters()).element_size()
+    row = 2 * config.num_hidden_layers * groups * width * item * tokens
+    return max(1, min(MOST_ROWS, CACHE_BYTES // row))
+
+
 def generate(
     model: Any,
     tokenizer: Any,
     prompts: Sequence[Sequence[int]],
+    sources: Sequence[str],
     *,
     constraint: Constraint | None,
     max_new_tokens: int,
     terminators: set[int],
     progress: Progress,
-    batch: int = BATCH,
+    batch: int | None = None,
 ) -> list[Generated]:
-    """Greedy answers to ``prompts`` (token ids), in order.
+    """Greedy answers to ``prompts`` (token ids), in order; ``sources`` are the bare inputs.
 
     A constrained answer that reaches ``max_new_tokens`` is brought to its end: only tokens that
     close what is open are allowed. ``complete`` is false when an answer did not end all the same.
+    ``batch`` is how many prompts are answered at once; by default, as many as memory allows.
     """
-    order = sorted(range(len(prompts)), key=lambda i: len(prompts[i]))
     answers = [Generated() for _ in prompts]
+    if not prompts:
+        return answers
+    order = sorted(range(len(prompts)), key=lambda i: len(prompts[i]))
+    shared = shared_prefix(prompts)
+    size = batch or rows_at_once(model, max(map(len, prompts)) + max_new_tokens)
+    size = math.ceil(len(prompts) / math.ceil(len(prompts) / size))  # batches of equal size
     with torch.inference_mode(), progress.task("answering", len(prompts)) as bar:
-        for start in range(0, len(order), batch):
-            chosen = order[start : start + batch]
+        for start in range(0, len(order), size):
             rows = [
-                _Row(answers[i], tokenizer, constraint, max_new_tokens, terminators, prompts[i])
-                for i in chosen
+                _Row(
+                    answers[i],
+                    tokenizer,
+                    constraint,
+                    max_new_tokens,
+                    terminators,
+                    prompts[i][shared:],
+                    sources[i],
+                )
+                for i in order[start : start + size]
             ]
-            _run(_Batch(model, tokenizer.pad_token_id, len(rows)), rows)
-            bar.advance(len(chosen))
+            prefix = prompts[0][:shared]
+            _run(_Batch(model, tokenizer.pad_token_id, len(rows), prefix), rows, bar)
     return answers
 
 
@@ -124,32 +173,50 @@ class _Row:
         limit: int,
         terminators: set[int],
         prompt: Sequence[int],
+        source: str,
     ) -> None:
         self.answer = answer
         self.tokenizer = tokenizer
         self.constraint = constraint
-        self.matcher: Matcher | None = constraint.start() if constraint else None
+        self.matcher: Matcher | None = constraint.start(source) if constraint else None
         self.limit = limit
         self.terminators = terminators
-        self.pending = list(prompt)
+        self.pending = list(prompt)  # to be fed before the next token can be chosen
+        self.allowed: np.ndarray | None = None  # mask [vocabulary] of the tokens to choose from
         self.done = False
+        self._settle()
 
-    def take(self, logits: Tensor) -> None:
-        """Choose the next token from logits [vocabulary]."""
-        if self.matcher is not None:
-            allowed = torch.from_numpy(self._narrowed(self.matcher.allowed()))
-            logits = logits[: len(allowed)].masked_fill(~allowed, float("-inf"))
-        token = int(logits.argmax())
-        self.answer.logprob += float(logits[token] - torch.logsumexp(logits, dim=0))
-        self.answer.tokens.append(token)
-        self.pending = [token]
-        if token in self.terminators:
-            self.done = self.answer.complete = True
-            return
-        if self.matcher is not None:
+    def take(self, token: int, logprob: float) -> None:
+        """Append the token chosen, and all that then has no alternative."""
+        self.answer.logprob += logprob
+        self._append(token)
+        if self.matcher is not None and not self.done:
             self.matcher.advance(token)
+            self._settle()
+
+    def _settle(self) -> None:
+        """Append what is forced, until there is a choice for the model to make."""
+        while self.matcher is not None and not self.done:
+            for token in self.matcher.forced():
+                self._append(token)
+            if self.done:
+                return
+            self.allowed = self._narrowed(self.matcher.allowed())
+            if np.count_nonzero(self.allowed) != 1:
+                return
+            only = int(self.allowed.argmax())
+            self._append(only)
+            if not self.done:
+                self.matcher.advance(only)
+
+    def _append(self, token: int) -> None:
+        if self.done:
+            return
+        self.answer.tokens.append(token)
+        self.pending.append(token)
         overtime = OVERTIME if self.matcher is not None else 0
-        self.done = len(self.answer.tokens) >= self.limit + overtime
+        self.answer.complete = token in self.terminators
+        self.done = self.answer.complete or len(self.answer.tokens) >= self.limit + overtime
 
     def _narrowed(self, allowed: np.ndarray) -> np.ndarray:
         """In overtime, only the most decisive of the closing tokens that are allowed."""
@@ -161,19 +228,51 @@ class _Row:
         return allowed
 
 
-def _run(batch: _Batch, rows: list[_Row]) -> None:
-    live = rows
-    while live:
-        logits = batch.feed([row.pending for row in live])
-        for row, scores in zip(live, logits, strict=True):
-            if not row.done:
-                row.take(scores)
-        left = [i for i, row in enumerate(live) if not row.done]
+def _run(batch: _Batch, rows: list[_Row], bar: Task | None = None) -> None:
+    """Bring every row to its end."""
+    live = list(range(len(rows)))  # the rows in the cache, finished ones among them
+    told = 0
+    while True:
+        left = [place for place, row in enumerate(live) if not rows[row].done]
+        if bar is not None:
+            finished = len(rows) - len(left)
+            bar.advance(finished - told)
+            told = finished
         if not left:
             return
         if len(left) <= COMPACT * len(live):
-            batch.keep(left)
-            live = [live[i] for i in left]
+            if len(left) < len(batch.lengths):
+                batch.keep(left)
+            live = [live[place] for place in left]
+        _advance(batch, [rows[row] for row in live])
+
+
+def _advance(batch: _Batch, rows: Sequence[_Row]) -> None:
+    """One pass: feed every row, then choose a token for each that has nothing pending."""
+    width = _width([len(row.pending) for row in rows if not row.done])
+    fed = [row.pending[:width] if not row.done else [batch.pad] for row in rows]
+    for row in rows:
+        row.pending = row.pending[width:]
+    ready = [i for i, row in enumerate(rows) if not (row.done or row.pending)]
+    logits = batch.feed(fed, wanted=ready)
+    if not ready:
+        return
+    allowed = [mask for i in ready if (mask := rows[i].allowed) is not None]
+    if allowed:
+        mask = torch.from_numpy(np.stack(allowed))
+        logits = logits[:, : mask.shape[1]].masked_fill_(~mask, float("-inf"))
+    best, tokens = logits.max(dim=1)
+    logprobs = best - torch.logsumexp(logits, dim=1)
+    for i, token, logprob in zip(ready, tokens.tolist(), logprobs.tolist(), strict=True):
+        rows[i].take(token, logprob)
+
+
+def _width(pending: Sequence[int]) -> int:
+    """How many columns to feed: as many tokens as possible for what the padded pass costs."""
+    counts = np.array(pending)
+    widths = np.unique(counts)
+    useful = np.array([np.minimum(counts, width).sum() for width in widths])
+    return int(widths[(useful / (PASS_COST + len(counts) * widths)).argmax()])
 
 
 @dataclass
@@ -206,11 +305,12 @@ def score_labels(
     choice = np.zeros(len(prompts), dtype=np.intp)
     logprobs = np.full((len(prompts), trie.count), -np.inf)
     score = _exact if mode == "exact" else _greedy
+    shared = shared_prefix(prompts)
     with torch.inference_mode(), progress.task("scoring labels", len(prompts)) as bar:
         for start in range(0, len(order), batch):
             chosen = order[start : start + batch]
-            cache = _Batch(model, tokenizer.pad_token_id, len(chosen))
-            picked, scores = score(cache, [list(prompts[i]) for i in chosen], trie)
+            cache = _Batch(model, tokenizer.pad_token_id, len(chosen), prompts[0][:shared])
+            picked, scores = score(cache, [list(prompts[i][shared:]) for i in chosen], trie)
             choice[chosen] = picked
             logprobs[chosen] = scores
             bar.advance(len(chosen))
@@ -304,6 +404,7 @@ def stream(
     model: Any,
     tokenizer: Any,
     prompt: Sequence[int],
+    source: str,
     *,
     constraint: Constraint | None,
     max_new_tokens: int,
@@ -314,15 +415,18 @@ def stream(
     A piece is held back while it ends inside a multi-byte character.
     """
     answer = Generated()
-    row = _Row(answer, tokenizer, constraint, max_new_tokens, terminators, prompt)
-    batch = _Batch(model, tokenizer.pad_token_id, 1)
+    with torch.inference_mode():
+        row = _Row(answer, tokenizer, constraint, max_new_tokens, terminators, prompt, source)
+        batch = _Batch(model, tokenizer.pad_token_id, 1)
     shown = ""
-    while not row.done:
-        with torch.inference_mode():
-            row.take(batch.feed([row.pending])[0])
+    while True:
         kept = [token for token in answer.tokens if token not in terminators]
         text: str = tokenizer.decode(kept, skip_special_tokens=True)
         if row.done or not text.endswith("\ufffd"):
             if len(text) > len(shown):
                 yield text[len(shown) :]
             shown = text
+        if row.done:
+            return
+        with torch.inference_mode():
+            _advance(batch, [row])

@@ -19,6 +19,7 @@ from assay import files
 from assay.data.records import Example, Splits
 from assay.evaluation.calibration import fit_platt, fit_temperature
 from assay.evaluation.evaluate import Answers, evaluate
+from assay.evaluation.gate import judge
 from assay.evaluation.metrics import score
 from assay.evaluation.predictions import Prediction, Rung
 from assay.evaluation.rungs import load_rung
@@ -26,7 +27,7 @@ from assay.evaluation.rungs.card import BaseCard, Card
 from assay.evaluation.rungs.linear import label_indices
 from assay.models.pool import BasePool
 from assay.observability.progress import Progress
-from assay.recipe.schema import Base, Gate, Recipe
+from assay.recipe.schema import Base, Recipe
 from assay.recipe.schema import Rung as RungSettings
 
 # From cheapest to dearest to serve, as measured per item on a CPU (docs/results.md).
@@ -230,15 +231,9 @@ def _judge(
     recipe, examples = climb.recipe, climb.splits.validation
     base = base_answers(climb, settings, "validation")
     scored = score(recipe.task, climb.splits.labels, examples, answers.predictions)
-    judged = evaluate(
-        recipe.model_copy(update={"gate": _for_validation(recipe.gate, len(examples))}),
-        climb.splits.labels,
-        examples,
-        answers,
-        base,
-        [step.validation for step in below if step.entry["passes"]],
-    ).as_json()
-    reasons = judged["gate"]["reasons"]
+    cheaper = [step.validation for step in below if step.entry["passes"]]
+    evaluation = evaluate(recipe, climb.splits.labels, examples, answers, base, cheaper)
+    verdict = judge(recipe.gate, evaluation, selecting=True)
     size = sum(path.stat().st_size for path in (folder / "rung").iterdir())
     base_ref = climb.pool.ref(b) if (b := rung_base(recipe, settings)) else None
     own_weights = settings.kind == "encoder"
@@ -252,27 +247,12 @@ def _judge(
         "size_bytes": size,
         "base_bytes": 0 if base_ref is None or own_weights else base_ref.megabytes * 2**20,
         "validation": {k: round(v, 6) for k, v in scored.metrics.items()},
-        "passes": judged["gate"]["verdict"] == "pass",
-        "verdict": judged["gate"]["verdict"],
-        "reasons": [r["check"] for r in reasons if r["passed"] is not True],
+        "passes": verdict.verdict == "pass",
+        "verdict": verdict.verdict,
+        "reasons": [reason.check for reason in verdict.reasons if reason.passed is not True],
         "training": vars(fitted) if fitted else None,
         "selected": False,
     }
-
-
-def _for_validation(gate: Gate, items: int) -> Gate:
-    """The gate that selects: thresholds less one standard error, no least number of items.
-
-    The validation set is small, and a rung that is good enough should not be passed over, at ten
-    times the serving cost, for a few unlucky items. The number of items is a promise about test.
-    """
-    eased = {
-        name: value
-        if name.startswith("max_")
-        else round(value - (value * (1 - value) / items) ** 0.5, 3)
-        for name, value in gate.thresholds.items()
-    }
-    return gate.model_copy(update={"min_items": 1, "thresholds": eased})
 
 
 def climb_ladder(

@@ -16,7 +16,6 @@ import torch
 
 from assay.data.records import Example
 from assay.errors import TrainingError
-from assay.evaluation.decoding import generate
 from assay.evaluation.predictions import Rung
 from assay.evaluation.rungs import load_rung
 from assay.evaluation.rungs.llm import LanguageModel
@@ -79,14 +78,13 @@ def _compare_outputs(
 def _compare_language_models(
     trained: LanguageModel, saved: Path, items: Sequence[Example], progress: Progress
 ) -> dict[str, dict[str, float]]:
-    prompts = [trained.encode(example.prompt) for example in items]
     with trained.shared.using(trained.adapter) as model:
-        reference = _answers(trained, model, prompts, progress)
+        reference = _answers(trained, model, items, progress)
     served = _served(saved, progress)
     assert isinstance(served, LanguageModel)
     with served.shared.using(served.adapter) as model:
-        again = _answers(served, model, prompts, progress)
-    stock, merged = _stock_and_merged(trained, saved, prompts, progress)
+        again = _answers(served, model, items, progress)
+    stock, merged = _stock_and_merged(trained, saved, items, progress)
     return {
         "reloaded": _difference(reference, stock),
         "served": _difference(reference, again),
@@ -98,18 +96,11 @@ Answers = tuple[list[list[int]], torch.Tensor]
 
 
 def _answers(
-    rung: LanguageModel, model: Any, prompts: list[list[int]], progress: Progress
+    rung: LanguageModel, model: Any, items: Sequence[Example], progress: Progress
 ) -> Answers:
     """Generated tokens, and the logits [N, vocabulary] after each prompt."""
-    generated = generate(
-        model,
-        rung.shared.tokenizer,
-        prompts,
-        constraint=rung.constraint,
-        max_new_tokens=rung.card.task.max_new_tokens,
-        terminators=rung.shared.causal.terminators,
-        progress=progress,
-    )
+    prompts = [rung.encode(item.prompt) for item in items]
+    generated = rung.generate(model, prompts, [item.text for item in items], progress)
     rows: list[torch.Tensor] = []
     with torch.inference_mode():
         for prompt in prompts:
@@ -119,7 +110,7 @@ def _answers(
 
 
 def _stock_and_merged(
-    rung: LanguageModel, saved: Path, prompts: list[list[int]], progress: Progress
+    rung: LanguageModel, saved: Path, items: Sequence[Example], progress: Progress
 ) -> tuple[Answers, Answers]:
     """A fresh base with the saved adapter, and the same merged into the weights in fp32."""
     from assay.models.lora import load_adapter
@@ -127,14 +118,14 @@ def _stock_and_merged(
     causal = rung.shared.causal
     fresh = load_causal(causal.ref, causal.precision, progress)
     adapted: Any = load_adapter(fresh.model, saved, "default")
-    stock = _answers(rung, adapted, prompts, progress)
+    stock = _answers(rung, adapted, items, progress)
     merged_model: Any = copy.deepcopy(adapted).float().merge_and_unload()
     moved = _moved(fresh.model, merged_model)
     if not moved:
         raise TrainingError(
             "merging the adapter changed no weight", "The adapter is empty; train it again."
         )
-    merged = _answers(rung, merged_model.to(causal.precision.dtype), prompts, progress)
+    merged = _answers(rung, merged_model.to(causal.precision.dtype), items, progress)
     return stock, merged
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from assay.errors import ModelError
-from assay.models.attention import register
+from assay.models import attention
 from assay.models.precision import Precision, device, require_causal
 from assay.models.store import BaseRef
 from assay.observability.progress import Progress
@@ -71,7 +71,6 @@ def load_embedder(ref: BaseRef, progress: Progress) -> Embedder:
 
 
 def _load(loader: Any, ref: BaseRef, options: dict[str, Any]) -> Any:
-    register()
     quiet()
     try:
         model = loader.from_pretrained(ref.path, local_files_only=True, **options)
@@ -83,6 +82,8 @@ def _load(loader: Any, ref: BaseRef, options: dict[str, Any]) -> Any:
     model.requires_grad_(False)
     if "quantization_config" not in options:
         model.to(device())
+    if next(model.parameters()).device.type == "cpu":
+        attention.use(model)
     return model.eval()
 
 

@@ -52,6 +52,10 @@ class Task(Section):
     slots_field: str | None = Field(
         default=None, description="Top-level JSON key whose items are scored as slot F1."
     )
+    grounded: bool = Field(
+        default=False,
+        description="Hold every free string of a JSON answer to words of the input, as written there.",
+    )
     regex: str | None = Field(
         default=None, description="Constrain text output to this regular expression."
     )
@@ -63,8 +67,12 @@ class Task(Section):
     def _consistent(self) -> Task:
         if self.output == "json" and self.json_schema is None:
             raise ValueError("output is json, so `schema` (a JSON Schema) is required")
-        if self.output != "json" and (self.json_schema or self.intent_field or self.slots_field):
-            raise ValueError("`schema`, `intent_field` and `slots_field` need output: json")
+        if self.output != "json" and (
+            self.json_schema or self.intent_field or self.slots_field or self.grounded
+        ):
+            raise ValueError(
+                "`schema`, `intent_field`, `slots_field` and `grounded` need output: json"
+            )
         if self.regex and self.output != "text":
             raise ValueError("`regex` needs output: text")
         if "{input}" not in self.prompt:

@@ -79,7 +79,7 @@ class Specialist:
         from assay.evaluation.rungs.llm import LanguageModel
 
         if isinstance(self.rung, LanguageModel) and self.card.task.output != "label":
-            yield from self.rung.stream(self._example(turns).prompt)
+            yield from self.rung.stream(self._example(turns))
         else:
             yield self.answer(turns).text
 

@@ -9,7 +9,7 @@ import torch
 
 from assay.data.prompts import Encoded
 from assay.models import lora
-from assay.models.attention import NAME
+from assay.models.attention import use
 from assay.recipe.schema import Adapter
 from assay.training.objectives.sft import Sft
 
@@ -62,13 +62,14 @@ def hugging_face(model: Any, items: list[Encoded]) -> tuple[float, dict[str, Any
     }
 
 
-@pytest.mark.parametrize("attention", ["sdpa", NAME])
+@pytest.mark.parametrize("attention", ["sdpa", "our own"])
 @pytest.mark.parametrize("way", ["plain", "shared prefix", "packed"])
 def test_loss_and_gradients_are_hugging_faces(tiny: Any, way: str, attention: str) -> None:
     model = adapted(tiny)
     items = examples()
     expected, wanted = hugging_face(model, items)
-    model.get_base_model().set_attn_implementation(attention)
+    if attention == "our own":
+        use(model.get_base_model())
     objective = Sft(share_prefix=way == "shared prefix", pack_to=40 if way == "packed" else None)
     objective.least_saved = 0
     batch = objective.collate(items)

@@ -14,7 +14,6 @@ from assay.data.records import Example
 from assay.evaluation.predictions import Prediction
 from assay.evaluation.rungs.card import Card
 from assay.evaluation.rungs.linear import fit_head, from_logits, label_indices
-from assay.models.attention import NAME as SHORT_ATTENTION
 from assay.models.embed import embed
 from assay.models.load import Embedder
 from assay.models.lora import attach
@@ -68,7 +67,6 @@ class FineTunedEncoder:
         for name, parameter in network.named_parameters():
             if ".pooler." in name:
                 parameter.requires_grad_(False)
-        embedder.model.set_attn_implementation(SHORT_ATTENTION)
         objective = Classify(embedder.tokenizer.pad_token_id, settings.label_smoothing)
         engine = Engine(
             network, objective, settings, folder, progress, title="training the encoder"
@@ -76,7 +74,6 @@ class FineTunedEncoder:
         items = _items(embedder, card.labels, train)
         held_out = _items(embedder, card.labels, validation[: settings.validation_items])
         fitted = engine.fit(items, held_out)
-        embedder.model.set_attn_implementation("sdpa")
         if adapter is not None:
             merged: Any = network.encoder
             network.encoder = merged.merge_and_unload()

@@ -25,7 +25,6 @@ from assay.evaluation.decoding import Generated, generate, score_labels, stream
 from assay.evaluation.predictions import Prediction
 from assay.evaluation.rungs.card import Card
 from assay.evaluation.rungs.linear import log_softmax
-from assay.models.attention import NAME as SHORT_ATTENTION
 from assay.models.lora import attach, load_adapter, require_delta
 from assay.models.pool import SharedCausal
 from assay.observability.progress import Progress
@@ -88,13 +87,9 @@ class LanguageModel:
             )
             shared.model = adapted
             shared.adapters.add("default")
-        base: Any = adapted.get_base_model()
-        usual: str = base.config._attn_implementation
         if settings.activation_checkpointing:
             adapted.enable_input_require_grads()
             adapted.gradient_checkpointing_enable()
-        if _short(items, recipe) and next(base.parameters()).device.type == "cpu":
-            base.set_attn_implementation(SHORT_ATTENTION)
         shareable = recipe.adapter.dropout == 0 and not settings.activation_checkpointing
         objective = Sft(
             share_prefix=shareable,
@@ -105,7 +100,6 @@ class LanguageModel:
             adapted, objective, settings, folder, progress, title="training the adapter"
         )
         fitted = engine.fit(items, held_out)
-        base.set_attn_implementation(usual)
         if settings.activation_checkpointing:
             adapted.gradient_checkpointing_disable()
         require_delta(adapted, "after training")
@@ -153,12 +147,10 @@ class LanguageModel:
 
     def predict(self, examples: Sequence[Example], progress: Progress) -> list[Prediction]:
         """Answer every example, batched; invalid answers are marked, never dropped."""
-        prompts = [self.encode(example.prompt) for example in examples]
-        with self.shared.using(self.adapter) as model:
-            if self.card.task.output == "label":
-                return self._predict_labels(model, examples, prompts, progress)
-            answers = self._generate(model, prompts, progress)
-        return [self._judge(e.id, answer) for e, answer in zip(examples, answers, strict=True)]
+        if self.card.task.output == "label":
+            return self._predict_labels(examples, progress)
+        answers = self._answers(examples, progress)
+        return [self._judge(e, answer) for e, answer in zip(examples, answers, strict=True)]
 
     def encode(self, turns: Sequence[Turn]) -> list[int]:
         """Token ids of the prompt that ends where the answer begins."""
@@ -168,37 +160,52 @@ class LanguageModel:
         """The conversation around a bare input."""
         return conversation(self.card.task, text, None)
 
-    def _generate(
-        self, model: Any, prompts: list[list[int]], progress: Progress
-    ) -> list[Generated]:
-        """Answers to the prompts; greedy decoding repeats itself, so each is decoded once.
+    def _answers(self, examples: Sequence[Example], progress: Progress) -> list[Generated]:
+        """Answers to the examples; greedy decoding repeats itself, so each is decoded once.
 
         Calibration and validation ask the same questions, and decoding is what evaluation costs.
         """
-        new = [p for p in dict.fromkeys(map(tuple, prompts)) if p not in self._answered]
-        answers = generate(
+        prompts = [tuple(self.encode(example.prompt)) for example in examples]
+        new = {
+            prompt: example.text
+            for prompt, example in zip(prompts, examples, strict=True)
+            if prompt not in self._answered
+        }
+        with self.shared.using(self.adapter) as model:
+            answers = self.generate(model, list(new), list(new.values()), progress)
+        self._answered |= dict(zip(new, answers, strict=True))
+        return [self._answered[prompt] for prompt in prompts]
+
+    def generate(
+        self,
+        model: Any,
+        prompts: Sequence[Sequence[int]],
+        sources: Sequence[str],
+        progress: Progress,
+    ) -> list[Generated]:
+        """Answers of ``model`` (this rung's, or another form of it) under the task's constraint."""
+        return generate(
             model,
             self.shared.tokenizer,
-            new,
+            prompts,
+            sources,
             constraint=self.constraint,
             max_new_tokens=self.card.task.max_new_tokens,
             terminators=self.shared.causal.terminators,
             progress=progress,
         )
-        self._answered |= dict(zip(new, answers, strict=True))
-        return [self._answered[tuple(prompt)] for prompt in prompts]
 
-    def _judge(self, id: str, answer: Generated) -> Prediction:
+    def _judge(self, example: Example, answer: Generated) -> Prediction:
         raw = self._text(answer.tokens)
         confidence = self._confidence(answer)
         try:
             # Free text that was cut off is still an answer; half a constrained one is not.
             if not answer.complete and self.constraint is not None:
                 raise ConstraintError("the answer was cut off at task.max_new_tokens")
-            validate(self.card.task, self.card.labels, raw)
+            validate(self.card.task, self.card.labels, raw, example.text)
         except ConstraintError:
-            return Prediction(id, "", raw, False, confidence)
-        return Prediction(id, raw, raw, True, confidence)
+            return Prediction(example.id, "", raw, False, confidence)
+        return Prediction(example.id, raw, raw, True, confidence)
 
     def _text(self, tokens: Sequence[int]) -> str:
         ends = self.shared.causal.terminators
@@ -218,20 +225,18 @@ class LanguageModel:
 
     def logprobs(self, examples: Sequence[Example], progress: Progress) -> list[tuple[str, float]]:
         """Text and log-likelihood of each answer: what the calibration is fitted on."""
-        prompts = [self.encode(example.prompt) for example in examples]
-        with self.shared.using(self.adapter) as model:
-            answers = self._generate(model, prompts, progress)
+        answers = self._answers(examples, progress)
         return [(self._text(answer.tokens), answer.logprob) for answer in answers]
 
-    def _predict_labels(
-        self, model: Any, examples: Sequence[Example], prompts: list[list[int]], progress: Progress
-    ) -> list[Prediction]:
+    def _predict_labels(self, examples: Sequence[Example], progress: Progress) -> list[Prediction]:
         labels = self.card.labels
+        prompts = [self.encode(example.prompt) for example in examples]
         trie = label_trie(self.card.task, labels, self.shared.tokenizer)
         mode = "exact" if len(labels) <= EXACT_LABELS else "greedy"
-        found = score_labels(
-            model, self.shared.tokenizer, prompts, trie, mode=mode, progress=progress
-        )
+        with self.shared.using(self.adapter) as model:
+            found = score_labels(
+                model, self.shared.tokenizer, prompts, trie, mode=mode, progress=progress
+            )
         scores = log_softmax(found.logprobs / self.card.temperature)
         best = found.choice
         return [
@@ -246,13 +251,14 @@ class LanguageModel:
             for row, example in enumerate(examples)
         ]
 
-    def stream(self, turns: Sequence[Turn]) -> Iterator[str]:
+    def stream(self, example: Example) -> Iterator[str]:
         """The answer to a conversation, piece by piece, under the same constraint."""
         with self.shared.using(self.adapter) as model:
             yield from stream(
                 model,
                 self.shared.tokenizer,
-                self.encode(turns),
+                self.encode(example.prompt),
+                example.text,
                 constraint=self.constraint,
                 max_new_tokens=self.card.task.max_new_tokens,
                 terminators=self.shared.causal.terminators,
@@ -269,12 +275,3 @@ def encode_split(
     """Token ids and masks of a split, after the recipe's length limit, and what it cost."""
     encoded = encode_training_batch(template, shared.tokenizer, examples, progress)
     return fit(encoded, recipe.data.max_tokens, recipe.data.overflow)
-
-
-def _short(items: Sequence[Encoded], recipe: Recipe) -> bool:
-    from assay.models.attention import LONGEST
-
-    longest = (
-        recipe.data.max_tokens if recipe.training.packing else max(len(i.tokens) for i in items)
-    )
-    return longest <= LONGEST

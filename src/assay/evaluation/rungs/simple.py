@@ -11,12 +11,29 @@ import numpy as np
 
 from assay import files
 from assay.data.records import Example
+from assay.errors import ConstraintError
+from assay.evaluation.constraints import validate
 from assay.evaluation.predictions import Prediction
 from assay.evaluation.rungs.card import Card
 from assay.evaluation.rungs.features import Vectorizer
 from assay.observability.progress import Progress
 
 ANSWERS = "answers.json"
+
+
+def _copied(
+    card: Card,
+    example: Example,
+    answer: str,
+    confidence: float | None,
+    scores: tuple[float, ...] | None,
+) -> Prediction:
+    """A training answer given to another input; it may break a constraint that the input sets."""
+    try:
+        validate(card.task, card.labels, answer, example.text)
+    except ConstraintError:
+        return Prediction(example.id, "", answer, False, confidence, scores)
+    return Prediction(example.id, answer, answer, True, confidence, scores)
 
 
 class Majority:
@@ -40,10 +57,7 @@ class Majority:
         """The same answer for every example, with its share of the training set as confidence."""
         del progress
         scores = self._scores()
-        return [
-            Prediction(example.id, self.answer, self.answer, True, self.share, scores)
-            for example in examples
-        ]
+        return [_copied(self.card, e, self.answer, self.share, scores) for e in examples]
 
     def _scores(self) -> tuple[float, ...] | None:
         if not self.card.labels:
@@ -93,7 +107,7 @@ class Nearest:
         similarity = self.vectorizer.transform([e.text for e in examples]) @ self._matrix.T
         best = np.asarray(similarity.argmax(axis=1)).ravel()
         return [
-            Prediction(example.id, self.answers[i], self.answers[i], True, None)
+            _copied(self.card, example, self.answers[i], None, None)
             for example, i in zip(examples, best, strict=True)
         ]
 

@@ -14,10 +14,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from assay.data.prompts import Encoded
+from assay.models.logits import backbone, logits_at
 from assay.training.objectives import Batch
 
 LEAST_SAVED = 512  # tokens a batch; below it the extra forward pass costs more than it saves
-OUTPUT_TRANSFORMS = ("final_logit_softcapping", "logit_scale", "logits_scaling")
 
 
 class Sft:
@@ -52,19 +52,14 @@ class Sft:
 
     def loss(self, model: nn.Module, batch: Batch) -> Tensor:
         """Sum of token losses; logits only at the predicting positions."""
-        logits = _logits(_language_model(model), batch)
+        logits = _logits(model, batch)
         return F.cross_entropy(
             logits.float(), batch["targets"], reduction="sum", label_smoothing=self.smoothing
         )
 
 
-def _language_model(model: Any) -> Any:
-    return model.get_base_model() if hasattr(model, "get_base_model") else model
-
-
-def _logits(lm: Any, batch: Batch) -> Tensor:
+def _logits(model: Any, batch: Batch) -> Tensor:
     """Logits [M, vocabulary] of the M trained predictions."""
-    rows, columns = batch["rows"], batch["columns"]
     inputs: dict[str, Any] = {
         "input_ids": batch["tokens"],
         "position_ids": batch["positions"],
@@ -72,26 +67,23 @@ def _logits(lm: Any, batch: Batch) -> Tensor:
         "use_cache": False,
     }
     if batch["prefix"] is not None:
-        inputs["past_key_values"] = _prefix_cache(lm, batch["prefix"], len(batch["tokens"]))
+        inputs["past_key_values"] = _prefix_cache(model, batch["prefix"], len(batch["tokens"]))
         inputs["use_cache"] = True
-    if any(getattr(lm.config, name, None) for name in OUTPUT_TRANSFORMS):
-        return lm(**inputs).logits[rows, columns]
-    hidden = getattr(lm, lm.base_model_prefix)(**inputs).last_hidden_state
-    return lm.get_output_embeddings()(hidden[rows, columns])
+    return logits_at(model, batch["rows"], batch["columns"], **inputs)
 
 
-def _prefix_cache(lm: Any, prefix: Tensor, rows: int) -> Any:
+def _prefix_cache(model: Any, prefix: Tensor, rows: int) -> Any:
     """Keys and values of the shared prefix, computed once and seen by every row.
 
     ``expand`` keeps the graph: the backward pass sums the rows' gradients into the one prefix.
     """
     from transformers import DynamicCache
 
-    cache: Any = DynamicCache(config=lm.config)
+    cache: Any = DynamicCache(config=model.config)
     length = prefix.shape[1]
     causal = torch.ones(1, 1, length, length, dtype=torch.bool, device=prefix.device).tril()
-    backbone = getattr(lm, lm.base_model_prefix)
-    backbone(input_ids=prefix, attention_mask=causal, past_key_values=cache, use_cache=True)
+    inputs = {"input_ids": prefix, "attention_mask": causal}
+    backbone(model)(**inputs, past_key_values=cache, use_cache=True)
     for layer in cache.layers:
         layer.keys = layer.keys.expand(rows, -1, -1, -1)
         layer.values = layer.values.expand(rows, -1, -1, -1)

@@ -1,0 +1,75 @@
+"""Grounding: which strings are free, and what they may hold."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from jsonschema import Draft202012Validator
+
+from assay.data.grounding import MOST_WORDS, grounded_schema, is_grounded, runs
+
+SCHEMA: dict[str, Any] = {
+    "type": "object",
+    "properties": {
+        "intent": {"enum": ["Play", "Book"]},
+        "date": {"type": "string", "format": "date"},
+        "code": {"type": "string", "pattern": "^[A-Z]{2}$"},
+        "type": {"type": "string", "maxLength": 5},
+        "note": {"type": ["string", "null"]},
+        "names": {"type": "array", "items": {"type": "string"}},
+        "count": {"type": "integer"},
+    },
+    "additionalProperties": False,
+}
+
+
+def test_runs_are_words_as_written() -> None:
+    assert runs("Play  jazz!") == ["!", "Play", "Play  jazz", "Play  jazz!", "jazz", "jazz!"]
+    assert runs("") == []
+    assert max(len(run.split()) for run in runs("w " * 100)) == MOST_WORDS
+
+
+@given(st.text(max_size=60))
+def test_every_run_is_in_the_text(text: str) -> None:
+    assert all(run in text and run for run in runs(text))
+
+
+@pytest.mark.parametrize(
+    "answer,grounded",
+    [
+        ({"names": ["blue note", "jazz"]}, True),
+        ({"names": ["blue notes"]}, False),
+        ({"names": ["lue"]}, False),
+        ({"names": ["Blue"]}, False),
+        ({"intent": "Book", "date": "2026-01-01", "code": "XY", "count": 7}, True),
+        ({"type": "jazz"}, True),
+        ({"type": "blue note"}, False),  # longer than its own limit
+        ({"note": None}, True),
+        ({"note": "never said"}, False),
+    ],
+)
+def test_only_free_strings_are_held_to_the_text(answer: dict[str, Any], grounded: bool) -> None:
+    text = "put on blue note jazz"
+    if grounded or answer != {"type": "blue note"}:
+        assert Draft202012Validator(SCHEMA).is_valid(answer)
+    assert Draft202012Validator(grounded_schema(SCHEMA, text)).is_valid(answer) is grounded
+    if Draft202012Validator(SCHEMA).is_valid(answer):
+        assert is_grounded(SCHEMA, text, answer) is grounded
+
+
+def test_a_schema_without_free_strings_stays_as_it_is() -> None:
+    schema = {"type": "object", "properties": {"a": {"enum": ["x"]}, "b": {"type": "number"}}}
+    assert grounded_schema(schema, "some text") == schema
+
+
+def test_own_definitions_are_kept() -> None:
+    schema = {
+        "type": "object",
+        "$defs": {"name": {"type": "string"}},
+        "properties": {"who": {"$ref": "#/$defs/name"}},
+    }
+    made = Draft202012Validator(grounded_schema(schema, "ask Ada"))
+    assert made.is_valid({"who": "Ada"}) and not made.is_valid({"who": "Bob"})
