@@ -161,9 +161,10 @@ class LanguageModel:
         return conversation(self.card.task, text, None)
 
     def _answers(self, examples: Sequence[Example], progress: Progress) -> list[Generated]:
-        """Answers to the examples; greedy decoding repeats itself, so each is decoded once.
+        """Answers to the examples; asked the same again at once, the same answers.
 
-        Calibration and validation ask the same questions, and decoding is what evaluation costs.
+        Calibration and validation do so, and decoding is what evaluation costs. Only the last call
+        is remembered: a server asks for ever.
         """
         prompts = [tuple(self.encode(example.prompt)) for example in examples]
         new = {
@@ -173,8 +174,9 @@ class LanguageModel:
         }
         with self.shared.using(self.adapter) as model:
             answers = self.generate(model, list(new), list(new.values()), progress)
-        self._answered |= dict(zip(new, answers, strict=True))
-        return [self._answered[prompt] for prompt in prompts]
+        known = {**self._answered, **dict(zip(new, answers, strict=True))}
+        self._answered = {prompt: known[prompt] for prompt in prompts}
+        return list(map(known.__getitem__, prompts))
 
     def generate(
         self,
