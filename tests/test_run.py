@@ -211,6 +211,75 @@ def test_language_model_learns_json_and_every_form_of_it_agrees(
     assert losses[-1] < 0.95 * losses[0]  # a random base under a rank-4 adapter learns little
 
 
+def text_recipe(folder: Path, base: Path) -> Path:
+    """Whole texts to be predicted: the same words over and over, some texts in several pieces."""
+    path = label_recipe(
+        folder,
+        name="toy-text",
+        task={"output": "text", "template": "plain", "max_new_tokens": 8},
+        base={"model": str(base), "precision": "fp32"},
+        data={
+            "train": {"path": "train.jsonl"},
+            "test": {"path": "test.jsonl"},
+            "format": "text",
+            "max_tokens": 40,
+            "near_duplicates": None,
+            "leakage": None,
+        },
+        ladder=[{"kind": "llm"}],
+        adapter={"rank": 8, "alpha": 32},
+        training={"epochs": 4, "batch": 8, "learning_rate": 0.02, "sinks": []},
+        gate={"primary": "compression", "thresholds": {"max_bits_per_byte": 8.0}, "min_items": 30},
+    )
+    for name in ("train", "test"):
+        whole = [{"text": row["text"]} for row in files.read_jsonl(folder / f"{name}.jsonl")]
+        files.write_jsonl(folder / f"{name}.jsonl", whole)
+    return path
+
+
+def test_whole_texts_are_predicted_better_than_the_base_does(
+    tmp_path: Path, tiny_folder: Path, home: Path
+) -> None:
+    loaded = load(text_recipe(tmp_path / "recipe", tiny_folder))
+    done = run.train(loaded, root=tmp_path / "runs")
+    assert done.evaluation is not None
+    candidate, base = (done.evaluation[who]["metrics"] for who in ("candidate", "base"))
+    assert candidate["compression"] > base["compression"]
+    assert candidate["bits_per_byte"] == pytest.approx(8 * (1 - candidate["compression"]))
+    assert done.verdict == "pass"
+    assert files.read_json(done.folder / "parity.json")["agrees"]
+    evidence = read_evidence(done.folder / "evidence")
+    again = rescore(loaded.recipe.task, (), evidence, "candidate")
+    assert again.metrics["bits_per_byte"] == pytest.approx(candidate["bits_per_byte"])
+    assert "Compression" in done.report_path.read_text(encoding="utf-8")
+    key = keys.new("tester", home)
+    keys.trust("tester", home)
+    served = load_package(run.package(done, key), BasePool(SILENT), TrustStore.load(home), SILENT)
+    assert served.ask("please today number").text  # a text that was begun is continued
+
+
+def test_a_text_s_likelihood_is_hugging_faces(tmp_path: Path, tiny: Any) -> None:
+    from assay.data.records import Example, Turn
+    from assay.evaluation.rungs.card import Card
+    from assay.evaluation.rungs.llm import LanguageModel
+    from assay.models.load import Causal
+    from assay.models.pool import SharedCausal
+    from assay.models.precision import decide
+    from assay.models.store import BaseRef
+    from assay.recipe.schema import Task
+
+    model, tokenizer = tiny
+    ref = BaseRef("tiny", tmp_path, "0" * 64, "MIT", "causal", "test")
+    shared = SharedCausal(Causal(model.eval(), tokenizer, ref, decide("fp32")))
+    card = Card(kind="llm", task=Task(output="text", template="plain"), labels=())
+    text = "the card is lost, système"
+    example = Example("1", text, (Turn("system", ""), Turn("assistant", text)), text, "all")
+    found = LanguageModel.untrained(card, shared).predict([example], SILENT)[0]
+    ids = tokenizer(text + tokenizer.eos_token, return_tensors="pt")["input_ids"]
+    expected = -float(model(input_ids=ids, labels=ids).loss) * (ids.shape[1] - 1)
+    assert found.logprob == pytest.approx(expected, rel=1e-5)
+
+
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
 def test_killed_in_training_and_resumed_gives_the_same_adapter(
     tmp_path: Path, tiny_folder: Path, how: signal.Signals

@@ -14,6 +14,7 @@ from assay.data.prompts import (
     INSTRUCTION,
     Encoded,
     conversation,
+    cut,
     encode_prompt,
     encode_training,
     encode_training_batch,
@@ -297,3 +298,12 @@ def test_nothing_kept_is_too_long_and_no_label_is_lost(
         assert len(example.tokens) == len(example.trained) <= limit
         assert sum(example.trained) == answers[example.id]
     assert report["kept"] + report["dropped"] == len(items)
+
+
+def test_a_text_is_cut_in_pieces_that_hold_all_of_it() -> None:
+    item = Encoded("1", list(range(10)), [True] * 10)
+    assert [piece.tokens for piece in cut([item], 4)] == [[0, 1, 2, 3], [4, 5, 6, 7], [8, 9]]
+    assert [piece.tokens for piece in cut([item], 10)] == [list(range(10))]
+    assert [len(piece.tokens) for piece in cut([item], 3)] == [3, 3, 3]  # nothing predicts the last
+    single = Encoded("2", [7], [True])
+    assert cut([single], 4) == [single]

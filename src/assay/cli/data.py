@@ -98,14 +98,14 @@ def look_through(loaded: Loaded, splits: Splits, rows: int, progress: Progress) 
     from transformers import AutoTokenizer
 
     from assay.data.inspect import xray
-    from assay.data.prompts import encode_training_batch, fit, template_for
+    from assay.data.prompts import encode_training_batch, fit_split, template_for
     from assay.models.store import resolve
 
     ref = resolve(rung.base or recipe.base, progress)
     tokenizer: Any = AutoTokenizer.from_pretrained(ref.path, local_files_only=True)
     template = template_for(recipe.task, tokenizer)
     encoded = encode_training_batch(template, tokenizer, splits.train, progress)
-    kept, counts = fit(encoded, recipe.data.max_tokens, recipe.data.overflow)
+    kept, counts = fit_split(recipe.data, encoded)
     seen = xray(kept, tokenizer, rows, terminator=template.terminator, counts=counts)
     return Look(ref.name, template.name, seen)
 

@@ -16,7 +16,7 @@ from assay import files
 from assay.data.records import Example, Turn
 from assay.errors import DataError
 from assay.observability.progress import Progress
-from assay.recipe.schema import Task
+from assay.recipe.schema import Data, Task
 
 INSTRUCTION = (
     "{% for message in messages %}"
@@ -28,6 +28,12 @@ INSTRUCTION = (
     "{{ '### Response:\n' + message['content'] + eos_token + '\n' }}"
     "{% endif %}{% endfor %}"
     "{% if add_generation_prompt %}{{ '### Response:\n' }}{% endif %}"
+)
+# A user turn is a text someone began; a text by itself is an assistant turn, trained to its end.
+PLAIN = (
+    "{% for message in messages %}"
+    "{{ message['content'] + (eos_token if message['role'] == 'assistant' else '') }}"
+    "{% endfor %}"
 )
 PROBE = (Turn("system", ""), Turn("user", "question"), Turn("assistant", "answer"))
 REMEDY = (
@@ -71,9 +77,10 @@ class Encoded:
 def template_for(task: Task, tokenizer: Any) -> PromptTemplate:
     """The task's template on this base; raises ``DataError`` where the base has none that works."""
     source: str | None = tokenizer.chat_template
-    if task.template == "instruction":
+    if task.template != "chat":
         first = tokenizer("")["input_ids"][:1]
-        source = "{{ bos_token }}" * (first == [tokenizer.bos_token_id]) + INSTRUCTION
+        begins = "{{ bos_token }}" * (first == [tokenizer.bos_token_id])
+        source = begins + (INSTRUCTION if task.template == "instruction" else PLAIN)
     if not source:
         raise DataError(
             "task.template is chat, but this base has no chat template",
@@ -205,6 +212,28 @@ def _joined(id: str, parts: Sequence[Segment], ids: Sequence[list[int]]) -> Enco
         tokens += part
         trained += [segment.trained] * len(part)
     return Encoded(id, tokens, trained)
+
+
+def cut(encoded: Sequence[Encoded], max_tokens: int) -> list[Encoded]:
+    """Texts longer than ``max_tokens`` in pieces of that length, in order.
+
+    A single token at the end is left out: nothing before it predicts it.
+    """
+    return [
+        Encoded(
+            item.id,
+            item.tokens[start : start + max_tokens],
+            item.trained[start : start + max_tokens],
+        )
+        for item in encoded
+        for start in range(0, max(1, len(item.tokens) - 1), max_tokens)
+    ]
+
+
+def fit_split(data: Data, encoded: Sequence[Encoded]) -> tuple[list[Encoded], dict[str, Any]]:
+    """``fit`` as a recipe's ``data`` says; whole texts are cut in pieces first."""
+    pieces = cut(encoded, data.max_tokens) if data.format == "text" else encoded
+    return fit(pieces, data.max_tokens, data.overflow)
 
 
 def fit(

@@ -57,7 +57,8 @@ def drafter(recipe: Recipe) -> Callable[[str, Row], Draft | Dropped]:
     The function raises ``DataError`` naming the row for a missing column, a value of a wrong type,
     an answer that breaks the task's schema or pattern, or turns in a wrong order.
     """
-    make = _from_messages if recipe.data.format == "messages" else _from_pair
+    makers = {"messages": _from_messages, "text": _from_text, "pairs": _from_pair}
+    make = makers[recipe.data.format]
     check = _answer_check(recipe)
 
     def draft(where: str, row: Row) -> Draft | Dropped:
@@ -88,6 +89,22 @@ def _from_pair(
     return Draft(
         where, _id(recipe, row, where), text, turns, target, slice_, fixed != [given, answer]
     )
+
+
+def _from_text(
+    recipe: Recipe, check: Callable[[str, str], None], where: str, row: Row
+) -> Draft | Dropped:
+    """A whole text: what is read and what is predicted are the same."""
+    data = recipe.data
+    given = _column(row, data.input, where, "data.input")
+    fixed = repaired([given])[0] if data.repair_encoding else given
+    text = _text(fixed, f"{where}: {data.input}")
+    if not text:
+        return Dropped(where, "empty input")
+    check(where, text)
+    turns = (Turn("system", ""), Turn("assistant", text))
+    slice_ = _slice(recipe, row, where, text)
+    return Draft(where, _id(recipe, row, where), text, turns, text, slice_, fixed != given)
 
 
 def _from_messages(

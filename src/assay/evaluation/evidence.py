@@ -63,6 +63,8 @@ def evidence_rows(
             row[f"{prefix}_valid"] = prediction.valid
             row[f"{prefix}_confidence"] = prediction.confidence
             row[f"{prefix}_correct"] = float(value)
+            if prediction.logprob is not None:
+                row[f"{prefix}_logprob"] = prediction.logprob
     for answers in cheaper:
         check_aligned(examples, answers.predictions)
         for row, prediction in zip(rows, answers.predictions, strict=True):
@@ -101,6 +103,7 @@ def rescore(
             raw=row[f"{system}_raw"],
             valid=row[f"{system}_valid"],
             confidence=row[f"{system}_confidence"],
+            logprob=row.get(f"{system}_logprob"),
         )
         for row in rows
     ]
@@ -111,7 +114,8 @@ def _parquet(rows: Sequence[dict[str, Any]]) -> bytes:
     import pyarrow as pa
     from pyarrow import parquet
 
-    kinds = {"valid": pa.bool_(), "confidence": pa.float64(), "correct": pa.float64()}
+    number = pa.float64()
+    kinds = {"valid": pa.bool_(), "confidence": number, "correct": number, "logprob": number}
     systems = tuple(f"{system}_" for system in SYSTEMS)
 
     def kind(column: str) -> Any:

@@ -92,6 +92,8 @@ def score(
         parts = _label(labels, examples, predictions)
     elif task.output == "json":
         parts = _json(task, examples, predictions)
+    elif task.template == "plain":
+        parts = _whole_texts(examples, predictions)
     else:
         parts = _text(examples, predictions)
     correct = CORRECT[task.output]
@@ -396,6 +398,28 @@ def _text(examples: Sequence[Example], predictions: Sequence[Prediction]) -> _Pa
     chrf.sentence_score("a", ["a"])  # a signature exists only once something was scored
     notes = {"chrf": str(chrf.get_signature())}
     return _Parts({"exact_match": exact, "token_f1": f1, "chrf": character_f}, notes=notes)
+
+
+def _whole_texts(examples: Sequence[Example], predictions: Sequence[Prediction]) -> _Parts:
+    """How well each text is predicted, whatever the tokens: bits for each of its bytes.
+
+    ``compression`` is the share of the text's size that an arithmetic coder would save with these
+    predictions, 1 - bits per byte / 8 (Delétang et al. 2023, arXiv:2309.10668).
+    """
+    missing = [p.id for p in predictions if p.logprob is None]
+    if missing:
+        cause = f"{len(missing)} predictions have no log-likelihood (first: {missing[0]!r})"
+        raise DataError(cause, "Only an llm predicts whole texts.")
+    bits = np.array([-(p.logprob or 0.0) / np.log(2) for p in predictions])
+    size = np.array([float(len(e.text.encode())) for e in examples])
+    columns = sparse.csr_array(np.column_stack([bits, size]))
+    per_byte = Statistic(columns, lambda sums: sums[:, 0] / sums[:, 1])
+    saved = Statistic(columns, lambda sums: 1.0 - sums[:, 0] / (8.0 * sums[:, 1]))
+    return _Parts(
+        {"compression": 1.0 - bits / (8.0 * size), "bits_per_byte": bits / size},
+        {"compression": saved, "bits_per_byte": per_byte},
+        notes={"bits_per_byte": "a ratio of sums: long texts count for more"},
+    )
 
 
 _ARTICLES = re.compile(r"\b(a|an|the)\b", re.UNICODE)

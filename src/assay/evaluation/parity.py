@@ -9,16 +9,17 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from assay.data.records import Example
+from assay.data.records import Example, Turn
 from assay.errors import TrainingError
 from assay.evaluation.predictions import Rung
 from assay.evaluation.rungs import load_rung
-from assay.evaluation.rungs.llm import LanguageModel
+from assay.evaluation.rungs.llm import LanguageModel, is_whole_text
 from assay.models.load import load_causal
 from assay.models.pool import BasePool
 from assay.observability.progress import Progress
@@ -99,6 +100,7 @@ def _answers(
     rung: LanguageModel, model: Any, items: Sequence[Example], progress: Progress
 ) -> Answers:
     """Generated tokens, and the logits [N, vocabulary] after each prompt."""
+    items = [_begun(item) if is_whole_text(item) else item for item in items]
     prompts = [rung.encode(item.prompt) for item in items]
     generated = rung.generate(model, prompts, [item.text for item in items], progress)
     rows: list[torch.Tensor] = []
@@ -107,6 +109,12 @@ def _answers(
             ids = torch.tensor([prompt], device=model.device)
             rows.append(model(input_ids=ids, logits_to_keep=1).logits[0, -1].float().cpu())
     return [answer.tokens for answer in generated], torch.stack(rows)
+
+
+def _begun(text: Example) -> Example:
+    """A whole text as one that someone began: its first half, to be continued."""
+    half = text.text[: max(1, len(text.text) // 2)]
+    return replace(text, text=half, turns=(Turn("user", half), Turn("assistant", "")))
 
 
 def _stock_and_merged(

@@ -23,6 +23,7 @@ class Prediction:
     ``valid`` says whether ``raw`` parsed and passed the task's constraint; when it is false
     ``output`` is empty. ``confidence`` is a probability in [0, 1], or None where the rung has
     none. ``scores`` are log-probabilities over the label set (label tasks), else None.
+    ``logprob`` is the log-likelihood (nats) of the whole text, where the task is to predict it.
     """
 
     id: str
@@ -31,6 +32,7 @@ class Prediction:
     valid: bool
     confidence: float | None
     scores: tuple[float, ...] | None = None
+    logprob: float | None = None
 
     def as_json(self) -> dict[str, Any]:
         """The evidence row (without ``scores``)."""

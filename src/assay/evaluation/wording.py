@@ -56,11 +56,13 @@ METRIC_NAMES = {  # in the order in which reports list them
     "slot_f1": "Slot F1",
     "token_f1": "Token F1",
     "chrf": "chrF",
+    "compression": "Compression",
+    "bits_per_byte": "Bits per byte",
     "valid": "Valid answers",
     "ece": "ECE",
     "brier": "Brier score",
 }
-LOWER_IS_BETTER = ("ece", "brier")
+LOWER_IS_BETTER = ("ece", "brier", "bits_per_byte")
 
 
 def metric_name(metric: str) -> str:

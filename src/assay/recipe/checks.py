@@ -11,7 +11,9 @@ from assay.errors import did_you_mean
 from assay.recipe.schema import Recipe
 from assay.recipe.tree import Keys
 
-CONFIDENCE_METRICS = ("ece", "brier")  # lower is better; need rungs that give a confidence
+CONFIDENCE_METRICS = ("ece", "brier")  # need rungs that give a confidence
+LOWER_IS_BETTER = (*CONFIDENCE_METRICS, "bits_per_byte")
+BEYOND_ONE = ("brier", "bits_per_byte")  # Brier's score of many classes reaches 2
 METRICS: dict[str, tuple[str, ...]] = {
     "label": ("accuracy", "macro_f1", "valid", *CONFIDENCE_METRICS),
     "json": (
@@ -24,6 +26,7 @@ METRICS: dict[str, tuple[str, ...]] = {
         *CONFIDENCE_METRICS,
     ),
     "text": ("exact_match", "token_f1", "chrf", "valid", *CONFIDENCE_METRICS),
+    "plain": ("compression", "bits_per_byte", "valid"),
 }
 NEEDED_FIELD = {  # of task, for a metric to be computed
     "intent_accuracy": "intent_field",
@@ -46,8 +49,12 @@ def checks(recipe: Recipe) -> Iterator[tuple[Keys, str]]:
 def metrics_of(recipe: Recipe) -> list[str]:
     """The metrics that an evaluation of this recipe computes."""
     task = recipe.task
-    names = METRICS[task.output]
+    names = METRICS[_kind(recipe)]
     return [name for name in names if name not in NEEDED_FIELD or getattr(task, NEEDED_FIELD[name])]
+
+
+def _kind(recipe: Recipe) -> str:
+    return "plain" if recipe.task.template == "plain" else recipe.task.output
 
 
 def _gate(recipe: Recipe) -> Iterator[tuple[Keys, str]]:
@@ -55,25 +62,26 @@ def _gate(recipe: Recipe) -> Iterator[tuple[Keys, str]]:
     primary = recipe.gate.primary
     if primary not in known:
         yield ("gate", "primary"), _unknown_metric(primary, recipe)
-    elif primary in CONFIDENCE_METRICS:
+    elif primary in LOWER_IS_BETTER:
         yield ("gate", "primary"), f"{primary} is better when lower; compare by a gain"
     for key, bound in recipe.gate.thresholds.items():
         keys = ("gate", "thresholds", key)
         name = key.removeprefix("max_")
         if name not in known:
             yield keys, _unknown_metric(name, recipe)
-        elif name in CONFIDENCE_METRICS and key == name:
+        elif name in LOWER_IS_BETTER and key == name:
             yield keys, f"{name} is better when lower: write max_{name}, its largest value"
-        elif not 0 <= bound <= 1 and name != "brier":  # Brier's score of many classes reaches 2
+        elif not 0 <= bound <= 1 and name not in BEYOND_ONE:
             share = f"; write {bound / 100:g}" if 1 < bound <= 100 else ""
             yield keys, f"must be a share between 0 and 1, but is the number {bound:g}{share}"
 
 
 def _unknown_metric(name: str, recipe: Recipe) -> str:
     output = recipe.task.output
-    if name in METRICS[output]:
+    if name in METRICS[_kind(recipe)]:
         return f'the metric "{name}" needs task.{NEEDED_FIELD[name]}'
-    return f'no metric "{name}" for output: {output}.{did_you_mean(name, metrics_of(recipe))}'
+    what = "data.format: text" if _kind(recipe) == "plain" else f"output: {output}"
+    return f'no metric "{name}" for {what}.{did_you_mean(name, metrics_of(recipe))}'
 
 
 def _schema(recipe: Recipe) -> Iterator[tuple[Keys, str]]:

@@ -37,9 +37,9 @@ class Task(Section):
         default="{target}",
         description="How a label becomes the assistant turn, e.g. '**Sentiment:** {target}'; must contain {target}.",
     )
-    template: Literal["chat", "instruction"] = Field(
+    template: Literal["chat", "instruction", "plain"] = Field(
         default="chat",
-        description="chat: the base's own chat template. instruction: plain `### Input / ### Response` text.",
+        description="chat: the base's own chat template. instruction: `### Instruction / ### Response` text. plain: nothing around the text, for data.format: text.",
     )
     json_schema: dict[str, Any] | None = Field(
         default=None,
@@ -75,6 +75,10 @@ class Task(Section):
             )
         if self.regex and self.output != "text":
             raise ValueError("`regex` needs output: text")
+        if self.template == "plain" and (self.output != "text" or self.system or self.regex):
+            raise ValueError(
+                "template: plain is for whole texts: output: text, without `system` and `regex`"
+            )
         if "{input}" not in self.prompt:
             raise ValueError("`prompt` must contain {input}")
         if "{target}" not in self.answer:
@@ -145,11 +149,11 @@ class Data(Section):
     test: Source | None = Field(
         default=None, description="Given, frozen test split; null cuts one from train."
     )
-    format: Literal["pairs", "messages"] = Field(
+    format: Literal["pairs", "messages", "text"] = Field(
         default="pairs",
-        description="pairs: an input column and a target column. messages: chat turns.",
+        description="pairs: an input column and a target column. messages: chat turns. text: whole texts, every token trained.",
     )
-    input: str = Field(default="text", description="Column with the input (pairs).")
+    input: str = Field(default="text", description="Column with the input (pairs), or the text.")
     target: str = Field(
         default="label", description="Column with the target (pairs); JSON targets may be objects."
     )
@@ -182,7 +186,7 @@ class Data(Section):
     )
     overflow: Literal["drop", "truncate", "error"] = Field(
         default="drop",
-        description="What happens to a longer training example; every count is reported.",
+        description="What happens to a longer training example (whole texts are cut in pieces instead); every count is reported.",
     )
     limit: Limits = Field(default_factory=Limits)
 
@@ -359,6 +363,10 @@ class Recipe(Section):
         only_labels = {"tfidf", "embedding", "encoder"} & set(kinds)
         if self.task.output != "label" and only_labels:
             raise ValueError(f"ladder: {', '.join(sorted(only_labels))} need task.output: label")
+        if (self.data.format == "text") != (self.task.template == "plain"):
+            raise ValueError("data.format: text and task.template: plain go together")
+        if self.data.format == "text" and kinds != ["llm"]:
+            raise ValueError("ladder: only an llm predicts whole texts (data.format: text)")
         if self.training.packing and self.task.output == "label" and "llm" not in kinds:
             raise ValueError("training.packing needs an llm rung")
         return self

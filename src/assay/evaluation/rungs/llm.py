@@ -8,14 +8,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
 from assay.data.prompts import (
     Encoded,
     PromptTemplate,
     conversation,
+    cut,
     encode_prompt,
     encode_training_batch,
-    fit,
+    fit_split,
     template_for,
 )
 from assay.data.records import Example, Turn
@@ -33,6 +35,7 @@ from assay.training.engine import Engine, Fitted
 from assay.training.objectives.sft import Sft
 
 EXACT_LABELS = 16  # up to this many labels, every label is scored; above it, the greedy path
+PIECE = 1024  # tokens of a text that are read at once
 _names = itertools.count()
 
 
@@ -149,6 +152,8 @@ class LanguageModel:
         """Answer every example, batched; invalid answers are marked, never dropped."""
         if self.card.task.output == "label":
             return self._predict_labels(examples, progress)
+        if all(is_whole_text(example) for example in examples):
+            return self._predict_texts(examples, progress)
         answers = self._answers(examples, progress)
         return [self._judge(e, answer) for e, answer in zip(examples, answers, strict=True)]
 
@@ -253,6 +258,35 @@ class LanguageModel:
             for row, example in enumerate(examples)
         ]
 
+    def _predict_texts(self, examples: Sequence[Example], progress: Progress) -> list[Prediction]:
+        """How likely each text is, read in pieces of at most ``PIECE`` tokens."""
+        encoded = encode_training_batch(self.template, self.shared.tokenizer, examples, progress)
+        logprobs = dict.fromkeys((example.id for example in examples), 0.0)
+        pieces = sorted(cut(encoded, PIECE), key=lambda piece: len(piece.tokens))
+        objective = Sft(share_prefix=False)
+        with (
+            self.shared.using(self.adapter) as model,
+            torch.inference_mode(),
+            progress.task("reading the texts", len(pieces)) as bar,
+        ):
+            where = next(model.parameters()).device
+            for piece in pieces:
+                if objective.weight(piece):
+                    batch = {
+                        k: v if v is None else v.to(where)
+                        for k, v in objective.collate([piece]).items()
+                    }
+                    logprobs[piece.id] -= float(objective.loss(model, batch))
+                bar.advance()
+        found: list[Prediction] = []
+        for example in examples:
+            bits = -logprobs[example.id] / np.log(2) / len(example.text.encode())
+            said = f"{bits:.3f} bits per byte"
+            found.append(
+                Prediction(example.id, said, said, True, None, logprob=logprobs[example.id])
+            )
+        return found
+
     def stream(self, example: Example) -> Iterator[str]:
         """The answer to a conversation, piece by piece, under the same constraint."""
         with self.shared.using(self.adapter) as model:
@@ -267,6 +301,11 @@ class LanguageModel:
             )
 
 
+def is_whole_text(example: Example) -> bool:
+    """Whether the example is a text to be predicted, and not a question to be answered."""
+    return not any(turn.role == "user" for turn in example.turns)
+
+
 def encode_split(
     recipe: Recipe,
     template: PromptTemplate,
@@ -276,4 +315,4 @@ def encode_split(
 ) -> tuple[list[Encoded], dict[str, Any]]:
     """Token ids and masks of a split, after the recipe's length limit, and what it cost."""
     encoded = encode_training_batch(template, shared.tokenizer, examples, progress)
-    return fit(encoded, recipe.data.max_tokens, recipe.data.overflow)
+    return fit_split(recipe.data, encoded)

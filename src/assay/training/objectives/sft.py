@@ -153,7 +153,7 @@ def _layout(packed: Sequence[Sequence[Encoded]], prefix: list[int]) -> Batch:
         "tokens": tokens,
         "positions": positions,
         "mask": torch.cat([seen, same], dim=2).unsqueeze(1),
-        "rows": torch.tensor(rows),
-        "columns": torch.tensor(columns),
-        "targets": torch.tensor(targets),
+        "rows": torch.tensor(rows, dtype=torch.long),
+        "columns": torch.tensor(columns, dtype=torch.long),
+        "targets": torch.tensor(targets, dtype=torch.long),
     }
