@@ -104,15 +104,16 @@ def test_a_damaged_checkpoint_is_passed_over(tmp_path: Path, damage: str) -> Non
     assert same(weights(loop.model), reference)
 
 
-def test_sigterm_saves_and_says_how_to_go_on(tmp_path: Path) -> None:
+@pytest.mark.parametrize("step", [5, 18])  # the last step is followed by more work
+def test_sigterm_saves_and_says_how_to_go_on(tmp_path: Path, step: int) -> None:
     reference = trained(tmp_path / "whole")
     objective = Toy()
-    objective.stop_at = 5
-    with pytest.raises(Interrupted, match="SIGTERM: stopped at step 5 of 18"):
+    objective.stop_at = step
+    with pytest.raises(Interrupted, match=f"SIGTERM: stopped at step {step} of 18"):
         engine(tmp_path / "run", objective, checkpoint_every=1000).fit(TRAIN, [])
     assert checkpoints.newest(tmp_path / "run" / "checkpoints") is not None
     loop = engine(tmp_path / "run", checkpoint_every=1000)
-    assert loop.fit(TRAIN, HELD_OUT).resumed_from == "step-00000005"
+    assert loop.fit(TRAIN, HELD_OUT).resumed_from == f"step-{step:08}"
     assert same(weights(loop.model), reference)
 
 

@@ -2,8 +2,8 @@
 
 PEFT's layer casts activations to the adapter's fp32 and keeps four intermediates. The kernel
 here multiplies in the activations' type, adds in place and saves two. PEFT is its oracle in the
-tests; anything but plain LoRA (DoRA, dropout while training, quantised weights, several active
-adapters) goes through PEFT's own code.
+tests; anything but plain LoRA (DoRA, dropout while training, quantised weights, autocast, several
+active adapters) goes through PEFT's own code.
 """
 
 from __future__ import annotations
@@ -104,6 +104,8 @@ def _fast_forward(layer: Any) -> Callable[..., Tensor]:
         active: list[str] = layer.active_adapters
         if args or kwargs or layer.disable_adapters or layer.merged or len(active) != 1:
             return slow(x, *args, **kwargs)
+        if torch.is_autocast_enabled(x.device.type):  # it decides the types of PEFT's own products
+            return slow(x)
         name = active[0]
         if name not in layer.lora_A or name in layer.lora_variant:
             return slow(x)

@@ -196,7 +196,7 @@ class Engine(Generic[Item]):
             if due or stop.requested or state.step == total or state.stopped_early:
                 self._save()
                 last_saved = time.monotonic()
-            if stop.requested and state.step < total:
+            if stop.requested:  # in the last step too: what comes after training can be long
                 raise Interrupted(
                     f"{stop.name}: stopped at step {state.step} of {total}; the checkpoint is saved",
                     "Run the same command again to go on from there.",

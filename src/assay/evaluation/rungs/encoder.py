@@ -23,6 +23,7 @@ from assay.training.engine import Engine, Fitted
 from assay.training.objectives.classify import Classify, EncoderClassifier, LabelledText
 
 WEIGHTS = "encoder.safetensors"
+SHARES = (1.0, 0.8, 0.6, 0.4)  # of the way from frozen to trained
 MAX_TOKENS = 256
 
 
@@ -74,10 +75,14 @@ class FineTunedEncoder:
         )
         items = _items(embedder, card.labels, train)
         held_out = _items(embedder, card.labels, validation[: settings.validation_items])
+        before = {n: p.detach().clone() for n, p in network.named_parameters() if p.requires_grad}
         fitted = engine.fit(items, held_out)
         if adapter is not None:
             merged: Any = network.encoder
             network.encoder = merged.merge_and_unload()
+        else:
+            share = _blend(engine, before, _items(embedder, card.labels, validation))
+            progress.say(f"weights {share:.0%} of the way from frozen to trained validate best")
         rung = FineTunedEncoder(card, embedder, network)
         rung.fitted = fitted
         return rung
@@ -121,6 +126,35 @@ class FineTunedEncoder:
         network = _network(embedder, len(card.labels))
         network.load_state_dict(load_file(folder / WEIGHTS), strict=True)
         return FineTunedEncoder(card, embedder, network)
+
+
+def _blend(
+    engine: Engine[LabelledText],
+    before: dict[str, torch.Tensor],
+    held_out: Sequence[LabelledText],
+) -> float:
+    """Move the weights back towards where they started; returns the share of the way kept.
+
+    Between a frozen encoder with its own head and the trained one lie weights that generalise
+    better than either (Wortsman et al. 2022, arXiv:2109.01903), at no cost in serving. The share
+    is the one with the lowest loss on validation.
+    """
+    after = {name: parameter.detach().clone() for name, parameter in engine.names.items()}
+
+    def move(share: float) -> None:
+        with torch.no_grad():
+            for name, parameter in engine.names.items():
+                parameter.copy_(torch.lerp(before[name], after[name], share))
+
+    losses: dict[float, float] = {}
+    with engine.progress.task("blending with the frozen encoder", len(SHARES)) as bar:
+        for share in SHARES:
+            move(share)
+            losses[share] = engine.mean_loss(held_out)
+            bar.advance()
+    best = min(losses, key=lambda share: losses[share])
+    move(best)
+    return best
 
 
 def _network(embedder: Embedder, classes: int) -> EncoderClassifier:

@@ -1,0 +1,121 @@
+"""The fine-tuned encoder on a random BERT of two layers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from assay.data.records import Example, Turn
+from assay.evaluation.rungs import encoder as room
+from assay.evaluation.rungs.card import Card
+from assay.evaluation.rungs.encoder import SHARES, FineTunedEncoder
+from assay.models.load import Embedder, load_embedder
+from assay.models.store import BaseRef
+from assay.observability.progress import SILENT
+from assay.recipe.schema import Adapter, Task, Training
+
+LABELS = ("cards", "loans", "rates")
+SAID = {"cards": "my card is lost", "loans": "a loan please", "rates": "what is the rate"}
+
+
+def examples(count: int, start: int = 0) -> list[Example]:
+    found: list[Example] = []
+    for n in range(start, start + count):
+        label = LABELS[n % 3]
+        text = f"{SAID[label]} now and {n}"
+        turns = (Turn("user", text), Turn("assistant", label))
+        found.append(Example(str(n), text, turns, label, label))
+    return found
+
+
+@pytest.fixture(scope="session")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    from tokenizers import BertWordPieceTokenizer
+    from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
+
+    path = tmp_path_factory.mktemp("tiny-bert")
+    inner = BertWordPieceTokenizer()
+    inner.train_from_iterator([e.text for e in examples(300)], vocab_size=300, show_progress=False)
+    tokenizer = PreTrainedTokenizerFast(
+        tokenizer_object=inner._tokenizer,
+        unk_token="[UNK]",
+        pad_token="[PAD]",
+        cls_token="[CLS]",
+        sep_token="[SEP]",
+        mask_token="[MASK]",
+    )
+    tokenizer.save_pretrained(path)
+    torch.manual_seed(0)
+    size = inner.get_vocab_size()
+    config = BertConfig(
+        vocab_size=size,
+        hidden_size=32,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        intermediate_size=64,
+        max_position_embeddings=64,
+    )
+    BertModel(config).save_pretrained(path)
+    return path
+
+
+def embedder(folder: Path) -> Embedder:
+    ref = BaseRef("tiny-bert", folder, "0" * 64, "MIT", "embedding", "test")
+    return load_embedder(ref, SILENT)
+
+
+def fitted(folder: Path, tmp_path: Path, adapter: Adapter | None = None) -> FineTunedEncoder:
+    card = Card(kind="encoder", task=Task(output="label"), labels=LABELS)
+    settings = Training(epochs=10, batch=8, learning_rate=3e-3, sinks=[])
+    train, held_out = examples(60), examples(30, 500)
+    base = embedder(folder)
+    return FineTunedEncoder.fit(card, train, held_out, base, adapter, settings, tmp_path, SILENT)
+
+
+@pytest.mark.parametrize("adapter", [None, Adapter(rank=4, alpha=8)])
+def test_it_learns_and_comes_back_the_same(
+    folder: Path, tmp_path: Path, adapter: Adapter | None
+) -> None:
+    rung = fitted(folder, tmp_path / "run", adapter)
+    items = examples(60, 1000)
+    found = rung.predict(items, SILENT)
+    assert np.mean([p.output == e.target for p, e in zip(found, items, strict=True)]) > 0.9
+    (tmp_path / "rung").mkdir()
+    rung.save(tmp_path / "rung")
+    again = FineTunedEncoder.load(tmp_path / "rung", rung.card, embedder(folder))
+    for one, other in zip(found, again.predict(items, SILENT), strict=True):
+        assert one.scores == pytest.approx(other.scores, abs=1e-5)
+
+
+def test_word_vectors_and_pooler_stay_as_they_were(folder: Path, tmp_path: Path) -> None:
+    before = embedder(folder).model.state_dict()
+    after = fitted(folder, tmp_path).embedder.model.state_dict()
+    for name in before:
+        frozen = "word_embeddings" in name or "pooler" in name
+        assert torch.equal(before[name], after[name]) is frozen, name
+
+
+def test_the_blend_is_the_share_that_validates_best(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    losses: list[float] = []
+    own = room.Engine.mean_loss
+
+    def recorded(self: Any, items: Any) -> float:
+        losses.append(own(self, items))
+        return losses[-1]
+
+    monkeypatch.setattr(room.Engine, "mean_loss", recorded)
+    rung = fitted(folder, tmp_path)
+    tried = losses[-len(SHARES) :]
+    predictions = rung.predict(examples(30, 500), SILENT)
+    right = [e.target for e in examples(30, 500)]
+    loss = -np.mean(
+        [p.scores[LABELS.index(t)] for p, t in zip(predictions, right, strict=True) if p.scores]
+    )
+    assert loss == pytest.approx(min(tried), abs=1e-3)
+    assert len(set(tried)) == len(SHARES)
