@@ -191,17 +191,17 @@ def _processor() -> Iterator[Check]:
 
 
 def _bases() -> Iterator[Check]:
-    from assay.errors import ModelError
     from assay.models.registry import REGISTERED
     from assay.models.store import stored
 
-    try:
-        present = {ref.name: ref for ref in stored()}
-    except ModelError as error:
-        yield Check("bases", "wrong", error.cause, error.remedy)
-        return
+    sound, altered = stored()
+    for name, error in altered.items():
+        yield Check(name, "wrong", error.cause, error.remedy)
+    present = {ref.name: ref for ref in sound}
     for entry in REGISTERED:
         ref = present.get(entry.name)
+        if entry.name in altered:
+            continue
         if ref is None:
             remedy = f"Fetched on first use, or now: assay models pull {entry.name}"
             yield Check(entry.name, "note", "not on disk", remedy)

@@ -26,10 +26,15 @@ def list_(as_json: options.Json = False) -> None:
     table.box = None
     for row in rows:
         present = Text("yes", style="green") if row["on_disk"] else Text("no", style="dim")
+        if row["fault"]:
+            present = Text("altered", style="bold red")
         digest = (row["digest"] or "")[:12]
         name = Text(row["name"], style="cyan")
         table.add_row(name, row["kind"], row["licence"], size(row["bytes"]), present, digest)
     stdout().print(table)
+    for row in rows:
+        if row["fault"]:
+            line(stdout(), f"\n{row['fault']}", style="red")
     line(stdout(), "\nassay models pull NAME fetches one, pinned by its SHA-256.", style="dim")
 
 
@@ -81,7 +86,8 @@ def described() -> list[dict[str, Any]]:
     from assay.models.registry import REGISTERED
     from assay.models.store import stored
 
-    present = {ref.name: ref for ref in stored()}
+    sound, altered = stored()
+    present = {ref.name: ref for ref in sound}
     rows: list[dict[str, Any]] = []
     for entry in REGISTERED:
         ref = present.pop(entry.name, None)
@@ -93,6 +99,7 @@ def described() -> list[dict[str, Any]]:
                 "parameters": entry.parameters,
                 "bytes": (ref.megabytes if ref else entry.megabytes) * 2**20,
                 "on_disk": ref is not None,
+                "fault": str(altered[entry.name]) if entry.name in altered else None,
                 "digest": ref.digest if ref else None,
                 "path": str(ref.path) if ref else None,
                 "source": f"{entry.wheel.package}=={entry.wheel.version}",
@@ -107,6 +114,7 @@ def described() -> list[dict[str, Any]]:
             "licence": ref.licence,
             "bytes": ref.megabytes * 2**20,
             "on_disk": True,
+            "fault": None,
             "digest": ref.digest,
             "path": str(ref.path),
             "source": ref.source,

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from assay import files
-from assay.errors import DependencyError, ModelError
+from assay.errors import AssayError, DependencyError, ModelError
 from assay.models.registry import REGISTERED, Kind, Registered, Wheel, is_noncommercial, registered
 from assay.observability.progress import Progress
 from assay.recipe.schema import Base
@@ -258,7 +258,13 @@ def _from_hub(address: str, progress: Progress) -> BaseRef:
     return _verified(folder)
 
 
-def stored() -> list[BaseRef]:
-    """The bases already on this machine."""
-    root = files.home() / "models"
-    return [_verified(marker.parent) for marker in sorted(root.glob(f"*/{MARKER}"))]
+def stored() -> tuple[list[BaseRef], dict[str, AssayError]]:
+    """The bases on this machine that verify, and by folder name what is wrong with the others."""
+    sound: list[BaseRef] = []
+    altered: dict[str, AssayError] = {}
+    for marker in sorted((files.home() / "models").glob(f"*/{MARKER}")):
+        try:
+            sound.append(_verified(marker.parent))
+        except AssayError as error:
+            altered[marker.parent.name] = error
+    return sound, altered
