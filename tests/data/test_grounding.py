@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from assay.data.grounding import MOST_WORDS, grounded_schema, is_grounded, runs
+from assay.data.grounding import MOST_WORDS, _is_run, grounded_schema, is_grounded, runs
 
 SCHEMA: dict[str, Any] = {
     "type": "object",
@@ -35,6 +35,16 @@ def test_runs_are_words_as_written() -> None:
 @given(st.text(max_size=60))
 def test_every_run_is_in_the_text(text: str) -> None:
     assert all(run in text and run for run in runs(text))
+
+
+@given(st.text("aB_é1 .-'\n", max_size=20), st.integers(0, 20), st.integers(1, 20))
+def test_the_quick_answer_is_the_right_one(text: str, start: int, length: int) -> None:
+    piece = text[start : start + length]
+    found = runs(text)
+    if _is_run(piece, text):
+        assert piece in found
+    for run in found:
+        assert _is_run(run, text)
 
 
 @pytest.mark.parametrize(

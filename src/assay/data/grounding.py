@@ -62,12 +62,21 @@ def grounded_schema(schema: dict[str, Any], text: str) -> dict[str, Any]:
 
 def is_grounded(schema: dict[str, Any], text: str, answer: Any) -> bool:
     """Whether a JSON ``answer`` that is valid under ``schema`` is also grounded in ``text``."""
-    pieces = set(runs(text))
-    if all(piece in pieces for piece in _strings(answer)):
+    if all(_is_run(piece, text) for piece in _strings(answer)):
         return True
     from jsonschema import Draft202012Validator  # decides which of the others are free
 
     return Draft202012Validator(grounded_schema(schema, text)).is_valid(answer)
+
+
+def _is_run(piece: str, text: str) -> bool:
+    """Whether ``piece`` is surely one of ``runs(text)``, found without listing them."""
+    words = len(WORD.findall(piece))
+    if not 0 < words <= MOST_WORDS or piece != piece.strip():
+        return False
+    begins = r"(?<!\w)" if re.match(r"\w", piece[0]) else ""
+    ends = r"(?!\w)" if re.match(r"\w", piece[-1]) else ""
+    return re.search(begins + re.escape(piece) + ends, text) is not None
 
 
 def _strings(value: Any) -> list[str]:
