@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,25 +15,21 @@ CHAT_TEMPLATE = (
 )
 
 
-@pytest.fixture(scope="session")
-def tiny_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A Hugging Face folder with a random two-layer Llama and a byte-level tokenizer."""
-    import torch
+def _byte_tokenizer(text: str, vocabulary: int, chat_template: str) -> Any:
+    """Byte-level BPE trained on ``text``, so that every text can be told; ChatML's tokens."""
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
-    from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+    from transformers import PreTrainedTokenizerFast
 
-    folder = tmp_path_factory.mktemp("tiny-base")
     inner = Tokenizer(models.BPE())
     inner.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     inner.decoder = decoders.ByteLevel()
-    special = ["<|endoftext|>", "<|im_start|>", "<|im_end|>"]
     trainer = trainers.BpeTrainer(
-        vocab_size=320,
-        special_tokens=special,
+        vocab_size=vocabulary,
+        special_tokens=["<|endoftext|>", "<|im_start|>", "<|im_end|>"],
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
         show_progress=False,
     )
-    inner.train_from_iterator(["user assistant system the card is lost"] * 20, trainer)
+    inner.train_from_iterator([text] * 20, trainer)
     tokenizer = PreTrainedTokenizerFast(
         tokenizer_object=inner,
         bos_token="<|im_start|>",
@@ -40,7 +37,24 @@ def tiny_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         pad_token="<|im_end|>",
         unk_token="<|endoftext|>",
     )
-    tokenizer.chat_template = CHAT_TEMPLATE
+    tokenizer.chat_template = chat_template
+    return tokenizer
+
+
+@pytest.fixture(scope="session")
+def byte_tokenizer() -> Callable[[str, int, str], Any]:
+    """Make a tokenizer from a text, a vocabulary size and a chat template."""
+    return _byte_tokenizer
+
+
+@pytest.fixture(scope="session")
+def tiny_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A Hugging Face folder with a random two-layer Llama and a byte-level tokenizer."""
+    import torch
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    folder = tmp_path_factory.mktemp("tiny-base")
+    tokenizer = _byte_tokenizer("user assistant system the card is lost", 320, CHAT_TEMPLATE)
     tokenizer.save_pretrained(folder)
     torch.manual_seed(0)
     config = LlamaConfig(

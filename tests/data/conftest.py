@@ -24,30 +24,9 @@ SMOLLM2 = (
 
 
 @pytest.fixture(scope="session")
-def tokenizer() -> Any:
-    """Byte-level BPE, so that every text can be told; ChatML's special tokens."""
-    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
-    from transformers import PreTrainedTokenizerFast
-
-    inner = Tokenizer(models.BPE())
-    inner.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    inner.decoder = decoders.ByteLevel()
-    trainer = trainers.BpeTrainer(
-        vocab_size=330,
-        special_tokens=["<|endoftext|>", "<|im_start|>", "<|im_end|>"],
-        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
-        show_progress=False,
-    )
-    inner.train_from_iterator(["system user assistant where is the card?"] * 20, trainer)
-    made = PreTrainedTokenizerFast(
-        tokenizer_object=inner,
-        bos_token="<|im_start|>",
-        eos_token="<|im_end|>",
-        pad_token="<|im_end|>",
-        unk_token="<|endoftext|>",
-    )
-    made.chat_template = SMOLLM2
-    return made
+def tokenizer(byte_tokenizer: Callable[[str, int, str], Any]) -> Any:
+    """A byte-level tokenizer with SmolLM2's chat template."""
+    return byte_tokenizer("system user assistant where is the card?", 330, SMOLLM2)
 
 
 def _lines(rows: Iterable[Any]) -> str:

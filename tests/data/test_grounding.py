@@ -83,3 +83,15 @@ def test_own_definitions_are_kept() -> None:
     }
     made = Draft202012Validator(grounded_schema(schema, "ask Ada"))
     assert made.is_valid({"who": "Ada"}) and not made.is_valid({"who": "Bob"})
+
+
+@pytest.mark.parametrize("name", ["enum", "const", "default", "examples", "properties", "type"])
+def test_a_property_may_be_named_like_a_keyword(name: str) -> None:
+    schema = {"type": "object", "properties": {name: {"type": "string"}}}
+    made = Draft202012Validator(grounded_schema(schema, "ask Ada"))
+    assert made.is_valid({name: "Ada"}) and not made.is_valid({name: "Bob"})
+
+
+def test_what_holds_data_is_left_alone() -> None:
+    data = {"enum": [{"type": "string"}]}
+    assert grounded_schema({"properties": {"a": data}}, "ask Ada") == {"properties": {"a": data}}

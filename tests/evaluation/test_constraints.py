@@ -59,6 +59,24 @@ def randomise(model: Any, seed: int) -> None:
             parameter.data.normal_(0.0, 0.3, generator=generator)
 
 
+def answer_validly(model: Any, tokenizer: Any, asked: Task, texts: list[str], most: int) -> None:
+    """Every answer to ``texts``, of about ``most`` tokens, is complete and valid."""
+    answers = generate(
+        model,
+        tokenizer,
+        [tokenizer(text)["input_ids"] for text in texts],
+        [""] * len(texts),
+        constraint=compile_constraint(asked, tokenizer),
+        max_new_tokens=most,
+        terminators={tokenizer.eos_token_id},
+        progress=SILENT,
+    )
+    assert len(answers) == len(texts)
+    for answer in answers:
+        assert answer.complete
+        validate(asked, (), tokenizer.decode(answer.tokens, skip_special_tokens=True), "")
+
+
 @pytest.mark.parametrize(
     "schema", [OBJECT, PATTERN, MANY], ids=["object", "patternProperties", "many"]
 )
@@ -68,22 +86,7 @@ def test_json_of_random_weights_is_always_valid(
 ) -> None:
     model, tokenizer = tiny
     randomise(model, seed)
-    asked = task(schema)
-    constraint = compile_constraint(asked, (), tokenizer)
-    prompts = [tokenizer(text)["input_ids"] for text in ("the card", "lost", "system is", "a")]
-    answers = generate(
-        model,
-        tokenizer,
-        prompts,
-        [""] * len(prompts),
-        constraint=constraint,
-        max_new_tokens=6,
-        terminators={tokenizer.eos_token_id},
-        progress=SILENT,
-    )
-    for answer in answers:
-        assert answer.complete
-        validate(asked, (), tokenizer.decode(answer.tokens, skip_special_tokens=True), "")
+    answer_validly(model, tokenizer, task(schema), ["the card", "lost", "system is", "a"], 6)
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -91,19 +94,7 @@ def test_regex_of_random_weights_always_matches(tiny: Any, seed: int) -> None:
     model, tokenizer = tiny
     randomise(model, seed)
     asked = Task(output="text", regex=r"[A-Z]{2}-[0-9]{3,6}")
-    answers = generate(
-        model,
-        tokenizer,
-        [tokenizer(text)["input_ids"] for text in ("the card", "lost")],
-        ["", ""],
-        constraint=compile_constraint(asked, (), tokenizer),
-        max_new_tokens=3,
-        terminators={tokenizer.eos_token_id},
-        progress=SILENT,
-    )
-    for answer in answers:
-        assert answer.complete
-        validate(asked, (), tokenizer.decode(answer.tokens, skip_special_tokens=True), "")
+    answer_validly(model, tokenizer, asked, ["the card", "lost"], 3)
 
 
 @pytest.mark.parametrize("mode", ["exact", "greedy"])
@@ -131,18 +122,18 @@ def test_a_label_of_random_weights_is_in_the_set(tiny: Any, mode: Any, seed: int
 def test_a_schema_that_cannot_be_enforced_is_refused(tiny: Any, part: dict[str, Any]) -> None:
     schema = {"type": "object", "properties": {"a": part}, "required": ["a"]}
     with pytest.raises(ConstraintError, match=r"task\.schema cannot be compiled"):
-        compile_constraint(task(schema), (), tiny[1])
+        compile_constraint(task(schema), tiny[1])
 
 
 @pytest.mark.parametrize("pattern", ["[a-z", "(ab", "a{3,1}"])
 def test_a_bad_regex_is_refused(tiny: Any, pattern: str) -> None:
     with pytest.raises(ConstraintError, match=r"task\.regex"):
-        compile_constraint(Task(output="text", regex=pattern), (), tiny[1])
+        compile_constraint(Task(output="text", regex=pattern), tiny[1])
 
 
 def test_free_text_and_labels_have_no_grammar(tiny: Any) -> None:
-    assert compile_constraint(Task(output="text"), (), tiny[1]) is None
-    assert compile_constraint(Task(output="label"), LABELS, tiny[1]) is None
+    assert compile_constraint(Task(output="text"), tiny[1]) is None
+    assert compile_constraint(Task(output="label"), tiny[1]) is None
 
 
 def test_validate_refuses_what_breaks_the_constraint() -> None:
@@ -219,7 +210,7 @@ def test_grounded_answers_of_random_weights_hold_only_words_of_the_input(
         tokenizer,
         [tokenizer("x" + source)["input_ids"] for source in sources],
         sources,
-        constraint=compile_constraint(asked, (), tokenizer),
+        constraint=compile_constraint(asked, tokenizer),
         max_new_tokens=12,
         terminators={tokenizer.eos_token_id},
         progress=SILENT,
@@ -242,3 +233,11 @@ def test_validate_refuses_words_that_are_not_in_the_input() -> None:
     for source in ("the new song of Adel", "the new song of Adeles", "song and Adele"):
         with pytest.raises(ConstraintError, match=r"violates task\.schema"):
             validate(asked, (), said, source)
+
+
+def test_an_input_too_long_to_be_held_to_is_refused_by_its_length(tiny: Any) -> None:
+    asked = task(GROUNDED).model_copy(update={"grounded": True})
+    constraint: Any = compile_constraint(asked, tiny[1])
+    constraint.start(" ".join(f"word{n}" for n in range(1000)))
+    with pytest.raises(ConstraintError, match=r"5,000 words is too long"):
+        constraint.start(" ".join(f"word{n}" for n in range(5000)))

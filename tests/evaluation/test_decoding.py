@@ -116,7 +116,7 @@ def test_a_batch_answers_like_one_by_one(wild: Any, batch: int) -> None:
 
 def test_a_constrained_batch_answers_like_one_by_one(wild: Any) -> None:
     prompts = encoded(wild[1])
-    constraint: Any = compile_constraint(Task(output="json", json_schema=SCHEMA), (), wild[1])
+    constraint: Any = compile_constraint(Task(output="json", json_schema=SCHEMA), wild[1])
     together = decode(wild, prompts, limit=20, constraint=constraint)
     alone = [decode(wild, [prompt], limit=20, constraint=constraint)[0] for prompt in prompts]
     assert [a.tokens for a in together] == [a.tokens for a in alone]
@@ -235,7 +235,7 @@ def test_a_single_label_is_certain(wild: Any, mode: Any) -> None:
 def test_streamed_pieces_join_to_the_whole(wild: Any, constrained: bool) -> None:
     model, tokenizer = wild
     schema = Task(output="json", json_schema=SCHEMA)
-    constraint: Any = compile_constraint(schema, (), tokenizer) if constrained else None
+    constraint: Any = compile_constraint(schema, tokenizer) if constrained else None
     for prompt in encoded(tokenizer):
         whole = decode(wild, [prompt], constraint=constraint)[0]
         pieces = list(
@@ -280,7 +280,7 @@ def test_a_forced_token_is_never_asked_for(wild: Any) -> None:
         "additionalProperties": False,
     }
     model, tokenizer = wild
-    constraint: Any = compile_constraint(Task(output="json", json_schema=schema), (), tokenizer)
+    constraint: Any = compile_constraint(Task(output="json", json_schema=schema), tokenizer)
     passes: list[int] = []
     hook = model.model.register_forward_hook(lambda *_: passes.append(1))
     answer = decode(wild, encoded(tokenizer)[:1], constraint=constraint)[0]
@@ -294,7 +294,7 @@ def test_a_forced_token_is_never_asked_for(wild: Any) -> None:
 def test_an_answer_without_any_choice_needs_no_model(wild: Any) -> None:
     schema = {"const": {"always": "this"}}
     model, tokenizer = wild
-    constraint: Any = compile_constraint(Task(output="json", json_schema=schema), (), tokenizer)
+    constraint: Any = compile_constraint(Task(output="json", json_schema=schema), tokenizer)
     hook = model.model.register_forward_hook(lambda *_: pytest.fail("the model was asked"))
     answers = decode(wild, encoded(tokenizer)[:1], constraint=constraint)
     hook.remove()

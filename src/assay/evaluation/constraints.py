@@ -54,19 +54,12 @@ class Grammar:
     """A constraint that llguidance compiles."""
 
     def __init__(self, tokenizer: Any, grammar: str, what: str) -> None:
-        from llguidance import LLMatcher
-
         self._tokenizer = _ll_tokenizer(tokenizer)
         self._grammar = grammar
         self._vocabulary = len(tokenizer)
         self._what = what
         self._closers = _closers(tokenizer)
-        fault: str = LLMatcher(self._tokenizer, grammar).get_error()
-        if fault:
-            raise ConstraintError(
-                f"{what} cannot be compiled: {fault.splitlines()[0]}",
-                "Use another way to say it; oneOf, not, if/then and uniqueItems cannot be enforced.",
-            )
+        self._matcher(grammar)  # a grammar that cannot be compiled is found now
 
     def start(self, source: str) -> Matcher:
         """A fresh matcher; compiling was done once, starting is cheap."""
@@ -93,8 +86,17 @@ class GroundedGrammar(Grammar):
         self._schema = schema
 
     def start(self, source: str) -> Matcher:
-        """A matcher of this source's own; compiling takes milliseconds."""
-        return self._matcher(_json_grammar(grounded_schema(self._schema, source)))
+        """A matcher of this source's own; compiling takes milliseconds, half a second at 2,000 words.
+
+        Raises ``ConstraintError`` for a source longer than the compiler can hold.
+        """
+        try:
+            return self._matcher(_json_grammar(grounded_schema(self._schema, source)))
+        except ConstraintError as error:
+            raise ConstraintError(
+                f"an input of {len(source.split()):,} words is too long for a grounded answer",
+                "Shorten it, or train the specialist with task.grounded: false.",
+            ) from error
 
 
 def _json_grammar(schema: dict[str, Any]) -> str:
@@ -116,6 +118,12 @@ class _GrammarMatcher:
         from llguidance import LLMatcher
 
         self._matcher = LLMatcher(tokenizer, grammar)
+        fault: str = self._matcher.get_error()
+        if fault:
+            raise ConstraintError(
+                f"{what} cannot be compiled: {fault.splitlines()[0]}",
+                "Use another way to say it; oneOf, not, if/then and uniqueItems cannot be enforced.",
+            )
         self._bits = lln.allocate_token_bitmask(1, tokenizer.vocab_size)
         self._fill = lln.fill_next_token_bitmask
         self._vocabulary = vocabulary
@@ -209,12 +217,11 @@ def label_trie(task: Task, labels: Sequence[str], tokenizer: Any) -> LabelTrie:
     return LabelTrie(tokenizer(texts, add_special_tokens=False)["input_ids"])
 
 
-def compile_constraint(task: Task, labels: Sequence[str], tokenizer: Any) -> Constraint | None:
+def compile_constraint(task: Task, tokenizer: Any) -> Constraint | None:
     """The constraint of a task that generates, or None for free text.
 
     Raises ``ConstraintError`` for a schema or pattern that cannot be enforced.
     """
-    del labels
     if task.json_schema is not None and task.grounded:
         return GroundedGrammar(tokenizer, task.json_schema)
     if task.json_schema is not None:

@@ -109,7 +109,7 @@ def shared_prefix(prompts: Sequence[Sequence[int]]) -> int:
 
 def rows_at_once(model: Any, tokens: int) -> int:
     """How many rows of ``tokens`` tokens share a pass: the keys and values of all fit in 1 GiB."""
-    config = model.config
+    config = model.config.get_text_config()
     heads: int = config.num_attention_heads
     groups: int = getattr(config, "num_key_value_heads", None) or heads
     width: int = getattr(config, "head_dim", None) or config.hidden_size // heads

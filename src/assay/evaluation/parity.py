@@ -79,6 +79,7 @@ def _compare_outputs(
 def _compare_language_models(
     trained: LanguageModel, saved: Path, items: Sequence[Example], progress: Progress
 ) -> dict[str, dict[str, float]]:
+    items = [_begun(item) if is_whole_text(item) else item for item in items]
     with trained.shared.using(trained.adapter) as model:
         reference = _answers(trained, model, items, progress)
     served = _served(saved, progress)
@@ -100,7 +101,6 @@ def _answers(
     rung: LanguageModel, model: Any, items: Sequence[Example], progress: Progress
 ) -> Answers:
     """Generated tokens, and the logits [N, vocabulary] after each prompt."""
-    items = [_begun(item) if is_whole_text(item) else item for item in items]
     prompts = [rung.encode(item.prompt) for item in items]
     generated = rung.generate(model, prompts, [item.text for item in items], progress)
     rows: list[torch.Tensor] = []

@@ -8,7 +8,6 @@ active adapters) goes through PEFT's own code.
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -59,46 +58,16 @@ class _FusedLora(torch.autograd.Function):
         return grad_x, None, None, grad_a, grad_b, None
 
 
-_sessions = itertools.count(1)
-_session = 0
-
-
-def forget() -> None:
-    """Have every adapter's factors converted afresh: weights may have been replaced unseen."""
-    global _session
-    _session = next(_sessions)
-
-
-class _LowPrecision:
-    """An adapter's factors in the activations' type, kept between answers until they change.
-
-    PyTorch counts changes to a tensor, but not those made through ``.data``; ``forget`` is for them.
-    """
-
-    def __init__(self) -> None:
-        self.key: tuple[Any, ...] = ()
-        self.factors: tuple[Tensor, Tensor] = (torch.empty(0), torch.empty(0))
-
-    def of(self, a: Tensor, b: Tensor, scale: float, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
-        """Aᵀ and (s B)ᵀ as ``dtype``."""
-        key = (_session, a.data_ptr(), a._version, b.data_ptr(), b._version, scale, dtype)
-        if key != self.key:
-            self.factors = a.to(dtype).t(), (b * scale).to(dtype).t()
-            self.key = key
-        return self.factors
-
-
-def _answer(layer: Any, x: Tensor, a: Tensor, b: Tensor) -> Tensor:
+def _answer(layer: Any, x: Tensor, a: Tensor, b: Tensor, scale: float) -> Tensor:
     """What ``_FusedLora`` computes, to the bit, without what only its backward needs."""
     flat = x.reshape(-1, x.shape[-1])
     out = F.linear(flat, layer.base_layer.weight, layer.base_layer.bias)
-    out.addmm_(flat @ a, b)
+    out.addmm_(flat @ a.to(x.dtype).t(), (b * scale).to(x.dtype).t())
     return out.view(*x.shape[:-1], out.shape[-1])
 
 
 def _fast_forward(layer: Any) -> Callable[..., Tensor]:
     slow: Callable[..., Tensor] = layer.forward
-    low = _LowPrecision()
 
     def forward(x: Tensor, *args: Any, **kwargs: Any) -> Tensor:
         active: list[str] = layer.active_adapters
@@ -114,7 +83,7 @@ def _fast_forward(layer: Any) -> Callable[..., Tensor]:
             return slow(x)
         a, b, scale = layer.lora_A[name].weight, layer.lora_B[name].weight, layer.scaling[name]
         if not torch.is_grad_enabled():
-            return _answer(layer, x, *low.of(a, b, scale, x.dtype))
+            return _answer(layer, x, a, b, scale)
         base = layer.base_layer
         return _FusedLora.apply(x, base.weight, base.bias, a, b, scale)
 

@@ -8,7 +8,6 @@ from contextlib import contextmanager
 from typing import Any
 
 from assay.errors import ModelError
-from assay.models import lora
 from assay.models.load import Causal, Embedder, load_causal, load_embedder
 from assay.models.precision import decide
 from assay.models.store import BaseRef, resolve
@@ -73,7 +72,6 @@ class SharedCausal:
     def using(self, adapter: str | None) -> Generator[Any]:
         """The model with that adapter active (None: the bare base), to one thread at a time."""
         with self._lock:
-            lora.forget()
             if adapter is not None:
                 self.model.set_adapter(adapter, inference_mode=True)
                 yield self.model

@@ -26,7 +26,7 @@ from assay.observability.progress import Task as Bar
 from assay.recipe.schema import Training
 from assay.training import checkpoints, memory
 from assay.training.checkpoints import Checkpoint
-from assay.training.objectives import Objective
+from assay.training.objectives import Objective, on_device
 from assay.training.schedule import epoch_batches, learning_rate, steps_per_epoch, total_steps
 from assay.training.signals import StopRequest
 
@@ -246,7 +246,7 @@ class Engine(Generic[Item]):
         self.wrapped.train()
         summed = torch.zeros((), dtype=torch.float32)
         for number, part in enumerate(micro):
-            batch = _to(self.objective.collate(part), self.accelerator.device)
+            batch = on_device(self.objective.collate(part), self.accelerator.device)
             final = number == len(micro) - 1
             with self._maybe_no_sync(final):
                 loss = self.wrapped(batch)
@@ -323,7 +323,7 @@ class Engine(Generic[Item]):
         with torch.no_grad():
             for start in range(0, len(mine), size):
                 part = [items[i] for i in mine[start : start + size]]
-                batch = _to(self.objective.collate(part), self.accelerator.device)
+                batch = on_device(self.objective.collate(part), self.accelerator.device)
                 summed += self.objective.loss(self.model, batch).float().cpu()
         weight = sum(self.objective.weight(item) for item in items)
         return self._sum_over_processes(summed) / max(1, weight)
@@ -376,7 +376,3 @@ class Engine(Generic[Item]):
                 f"keeping the weights of step {self.state.best_step}, the best validated"
             )
         self.model.eval()
-
-
-def _to(batch: dict[str, Any], device: torch.device) -> dict[str, Any]:
-    return {key: v.to(device) if isinstance(v, Tensor) else v for key, v in batch.items()}

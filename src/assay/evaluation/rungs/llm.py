@@ -32,6 +32,7 @@ from assay.models.pool import SharedCausal
 from assay.observability.progress import Progress
 from assay.recipe.schema import Recipe, Training
 from assay.training.engine import Engine, Fitted
+from assay.training.objectives import on_device
 from assay.training.objectives.sft import Sft
 
 EXACT_LABELS = 16  # up to this many labels, every label is scored; above it, the greedy path
@@ -83,7 +84,6 @@ class LanguageModel:
         held_out, _ = encode_split(
             recipe, template, shared, validation[: settings.validation_items], progress
         )
-        name = f"specialist-{next(_names)}"
         with shared.changing():
             adapted: Any = attach(
                 shared.model, recipe.adapter, seed=settings.seed, task="CAUSAL_LM"
@@ -107,7 +107,6 @@ class LanguageModel:
             adapted.gradient_checkpointing_disable()
         require_delta(adapted, "after training")
         adapted.requires_grad_(False)
-        del name
         rung = LanguageModel(card, shared, "default")
         rung.fitted = fitted
         return rung
@@ -143,16 +142,14 @@ class LanguageModel:
     def constraint(self) -> Constraint | None:
         """Compiled on first use: it needs the tokenizer, and takes a moment."""
         if self._constraint is None:
-            self._constraint = compile_constraint(
-                self.card.task, self.card.labels, self.shared.tokenizer
-            )
+            self._constraint = compile_constraint(self.card.task, self.shared.tokenizer)
         return self._constraint
 
     def predict(self, examples: Sequence[Example], progress: Progress) -> list[Prediction]:
         """Answer every example, batched; invalid answers are marked, never dropped."""
         if self.card.task.output == "label":
             return self._predict_labels(examples, progress)
-        if all(is_whole_text(example) for example in examples):
+        if self.card.task.template == "plain" and all(map(is_whole_text, examples)):
             return self._predict_texts(examples, progress)
         answers = self._answers(examples, progress)
         return [self._judge(e, answer) for e, answer in zip(examples, answers, strict=True)]
@@ -272,10 +269,7 @@ class LanguageModel:
             where = next(model.parameters()).device
             for piece in pieces:
                 if objective.weight(piece):
-                    batch = {
-                        k: v if v is None else v.to(where)
-                        for k, v in objective.collate([piece]).items()
-                    }
+                    batch = on_device(objective.collate([piece]), where)
                     logprobs[piece.id] -= float(objective.loss(model, batch))
                 bar.advance()
         found: list[Prediction] = []

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Protocol, TypeVar
 
+import torch
 from torch import Tensor, nn
 
 Item = TypeVar("Item", contravariant=True)
@@ -35,3 +36,8 @@ class Objective(Protocol[Item]):
     def loss(self, model: nn.Module, batch: Batch) -> Tensor:
         """Sum (not mean) of the losses of the batch's items: an fp32 scalar."""
         ...
+
+
+def on_device(batch: Batch, device: torch.device) -> Batch:
+    """The batch with its tensors on ``device``."""
+    return {key: v.to(device) if isinstance(v, Tensor) else v for key, v in batch.items()}
