@@ -29,6 +29,30 @@ def test_a_misspelt_recipe_and_a_missing_run_are_refused(tmp_path: Path) -> None
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_run_is_packaged_and_loaded_by_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from assay.packaging import keys
+
+    monkeypatch.setenv("ASSAY_HOME", str(tmp_path / "home"))
+    rows = [
+        f'{{"text": "{word} number {n}", "label": "{word}"}}' for n in range(60) for word in "ab"
+    ]
+    (tmp_path / "rows.jsonl").write_text("\n".join(rows))
+    (tmp_path / "recipe.yaml").write_text(
+        "{name: letters, summary: a or b, task: {output: label}, base: {model: ./none},"
+        " data: {train: {path: rows.jsonl}, near_duplicates: null, leakage: null},"
+        " ladder: [{kind: majority}, {kind: tfidf}],"
+        " gate: {primary: accuracy, thresholds: {accuracy: 0.9}, min_items: 5}}"
+    )
+    done = assay.train(tmp_path / "recipe.yaml", folder=tmp_path / "run", all_rungs=True)
+    assert done.verdict == "pass" and done.folder == tmp_path / "run"
+    keys.new("me", tmp_path / "home")
+    keys.trust("me", tmp_path / "home")
+    package = assay.package(done, "me")
+    assert assay.load(package).ask("a number 500").text == "a"
+
+
 def test_importing_assay_switches_telemetry_off_and_loads_nothing_heavy() -> None:
     script = (
         "import assay, os, sys\n"

@@ -15,7 +15,7 @@ import pytest
 import yaml
 
 from assay import files, run
-from assay.errors import DataError, GateError, PackageError
+from assay.errors import DataError, GateError, Interrupted, PackageError
 from assay.evaluation.evidence import read_evidence, rescore
 from assay.models.pool import BasePool
 from assay.observability.progress import SILENT
@@ -186,6 +186,77 @@ def test_changed_data_of_a_run_are_noticed(tmp_path: Path) -> None:
     path.write_text(path.read_text(encoding="utf-8").replace("card", "cart", 1), encoding="utf-8")
     with pytest.raises(DataError, match=r"test\.jsonl: was changed"):
         run.train(loaded, root=tmp_path / "runs")
+
+
+def test_another_content_of_the_source_is_noticed(tmp_path: Path) -> None:
+    loaded = load(label_recipe(tmp_path / "recipe"))
+    done = run.train(loaded, root=tmp_path / "runs")
+    files.write_jsonl(tmp_path / "recipe" / "train.jsonl", rows(150))
+    with pytest.raises(DataError, match=r"data\.train has changed since"):
+        run.train(loaded, root=tmp_path / "runs")
+    again = run.train(loaded, root=tmp_path / "runs", fresh=True)
+    assert again.folder == done.folder
+    report = files.read_json(again.folder / "data" / "report.json")
+    assert report["rows_read"]["train"] == 150
+
+
+@pytest.mark.parametrize("fresh", [False, True])
+def test_a_folder_that_is_no_run_is_left_alone(tmp_path: Path, fresh: bool) -> None:
+    loaded = load(label_recipe(tmp_path / "recipe"))
+    theirs = tmp_path / "precious"
+    theirs.mkdir()
+    (theirs / "letter.txt").write_text("dear")
+    with pytest.raises(DataError, match="is not empty and holds no run"):
+        run.train(loaded, folder=theirs, fresh=fresh)
+    assert [path.name for path in theirs.iterdir()] == ["letter.txt"]
+
+
+@pytest.mark.parametrize("part", ["evaluation.json", "rungs/tfidf/rung/rung.json"])
+def test_what_was_changed_after_the_verdict_is_not_signed(
+    tmp_path: Path, home: Path, part: str
+) -> None:
+    done = run.train(load(label_recipe(tmp_path / "recipe")), root=tmp_path / "runs")
+    path = done.folder / part
+    path.write_text(path.read_text(encoding="utf-8") + "\n", encoding="utf-8")
+    with pytest.raises(GateError, match="changed after the verdict"):
+        run.package(done, keys.new("tester", home))
+
+
+def test_a_failed_stage_and_sigterm_are_written_down(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loaded = load(label_recipe(tmp_path / "recipe"))
+    whole = run._data
+
+    def killed(*given: Any) -> Any:
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(5)
+        return whole(*given)
+
+    monkeypatch.setattr(run, "_data", killed)
+    before = signal.getsignal(signal.SIGTERM)
+    with pytest.raises(Interrupted, match="finished stages are kept"):
+        run.train(loaded, folder=tmp_path / "run")
+    assert signal.getsignal(signal.SIGTERM) is before
+    stopped = run.open_run(tmp_path / "run")
+    assert stopped.status == stopped.state["stages"]["data"]["status"] == "interrupted"
+
+    def broken(*given: Any) -> Any:
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(run, "_data", broken)
+    with pytest.raises(OSError, match="Input/output"):
+        run.train(loaded, folder=tmp_path / "run")
+    assert stopped.status == "failed"
+    monkeypatch.setattr(run, "_data", whole)
+    assert run.train(loaded, folder=tmp_path / "run").status == "complete"
+
+
+@pytest.mark.parametrize("content", ["{broken", "[]", "{}"])
+def test_a_damaged_run_json_is_named(tmp_path: Path, content: str) -> None:
+    (tmp_path / "run.json").write_text(content)
+    with pytest.raises(DataError, match=r"run\.json: (not valid JSON|not a JSON object|lacks)"):
+        _ = run.open_run(tmp_path).state
 
 
 def test_open_run_of_nothing(tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from assay.serving.engine import Specialist
 
 __version__ = "0.1.0"
-__all__ = ["__version__", "load", "open_run", "train"]
+__all__ = ["__version__", "load", "open_run", "package", "train"]
 
 switch_off()  # before any library that would call home is imported
 
@@ -34,10 +34,15 @@ def train(
     overrides: Sequence[str] = (),
     root: str | Path = "runs",
     progress: Progress | None = None,
+    *,
+    folder: str | Path | None = None,
+    all_rungs: bool = False,
+    fresh: bool = False,
 ) -> Run:
     """Execute a recipe, shipped (by name) or your own (by path), up to the gate's verdict.
 
-    ``overrides`` are ``key.path=value``. A finished run of the same recipe is returned at once, an
+    ``overrides`` are ``key.path=value``; ``folder`` is the run's own, else one below ``root``;
+    ``all_rungs`` trains the rungs above the chosen one too; ``fresh`` begins again. A finished run of the same recipe is returned at once, an
     interrupted one goes on. Raises ``RecipeError`` for a recipe that is not valid, and other
     subclasses of ``AssayError`` for what goes wrong on the way.
     """
@@ -46,7 +51,30 @@ def train(
     from assay.recipe.load import load as load_recipe
 
     loaded = load_recipe(name_or_path, profile=profile, overrides=overrides)
-    return run.train(loaded, root=Path(root), progress=progress or SILENT)
+    return run.train(
+        loaded,
+        root=Path(root),
+        folder=Path(folder) if folder is not None else None,
+        all_rungs=all_rungs,
+        fresh=fresh,
+        progress=progress or SILENT,
+    )
+
+
+def package(
+    run: Run, key: str, *, override: str | None = None, progress: Progress | None = None
+) -> Path:
+    """Sign what a run proved with the named key of this machine; returns the package's path.
+
+    Raises ``GateError`` unless the run passed or ``override`` says why it is packaged all the same.
+    """
+    from assay import run as execution
+    from assay.files import home
+    from assay.observability.progress import SILENT
+    from assay.packaging import keys
+
+    pair = keys.load(key, home())
+    return execution.package(run, pair, override=override, progress=progress or SILENT)
 
 
 def open_run(folder: str | Path) -> Run:

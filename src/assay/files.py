@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from assay.errors import StorageError
+from assay.errors import DataError, StorageError
 
 
 def home() -> Path:
@@ -64,21 +64,34 @@ def storage_errors(path: Path) -> Generator[None]:
     """Turn the operating system's storage errors at ``path`` into ``StorageError``."""
     try:
         yield
-    except OSError as error:
-        if isinstance(error, StorageError):
-            raise
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            free = shutil.disk_usage(_existing(path)).free // 2**20
-            raise StorageError(
-                f"{path}: no space left on the disk ({free} MB free)",
-                "Free some space and run the same command again: finished work is kept.",
-            ) from error
-        if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-            raise StorageError(
-                f"{path}: permission denied",
-                "Choose a folder you may write to, or change its permissions.",
-            ) from error
+    except StorageError:
         raise
+    except OSError as error:
+        raise storage_error(error, path) from error
+    except Exception as error:
+        # safetensors wraps the system's error in a class of its own, its number as text only.
+        if "os error 28" not in str(error) and "No space left" not in str(error):
+            raise
+        raise storage_error(OSError(errno.ENOSPC, "No space left on device"), path) from error
+
+
+def storage_error(error: OSError, path: Path | None = None) -> StorageError:
+    """What the operating system said about a path, as an error with a remedy."""
+    place = path or error.filename or "the system"
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        free = shutil.disk_usage(_existing(Path(place))).free // 2**20
+        return StorageError(
+            f"{place}: no space left on the disk ({free} MB free)",
+            "Free some space and run the same command again: finished work is kept.",
+        )
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return StorageError(
+            f"{place}: permission denied", "Change its permissions, or name another place."
+        )
+    said = error.strerror or str(error)
+    return StorageError(
+        f"{place}: {said[:1].lower()}{said[1:]}", "Correct the path, or name another."
+    )
 
 
 def _existing(path: Path) -> Path:
@@ -117,8 +130,23 @@ def write_json(path: Path, value: Any) -> None:
 
 
 def read_json(path: Path) -> Any:
-    """The JSON value in ``path``."""
-    return json.loads(path.read_text(encoding="utf-8"))
+    """The JSON value in ``path``; raises ``DataError`` when it does not parse."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:  # bytes that are no UTF-8, or text that is no JSON
+        raise DataError(
+            f"{path}: not valid JSON ({error})", "The file is damaged: restore it or remove it."
+        ) from error
+
+
+def read_object(path: Path, *keys: str) -> dict[str, Any]:
+    """The JSON object in ``path``; raises ``DataError`` unless it is one and has every key."""
+    value = read_json(path)
+    missing = [key for key in keys if not isinstance(value, dict) or key not in value]
+    if missing or not isinstance(value, dict):
+        lacks = f"lacks {', '.join(missing)}" if isinstance(value, dict) else "not a JSON object"
+        raise DataError(f"{path}: {lacks}", "The file is damaged: restore it or remove it.")
+    return value  # pyright: ignore[reportUnknownVariableType]
 
 
 def write_jsonl(path: Path, rows: Iterable[dict[str, Any]]) -> None:

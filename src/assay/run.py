@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import os
 import platform
-import shutil
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib import metadata
@@ -19,9 +19,9 @@ from pathlib import Path
 from typing import Any
 
 from assay import files
-from assay.data.prepare import prepare
+from assay.data.prepare import prepare, source_digests
 from assay.data.records import Example, Splits
-from assay.errors import AssayError, DataError, GateError, Interrupted
+from assay.errors import DataError, GateError, StorageError
 from assay.observability.progress import SILENT, Progress
 from assay.packaging.build import build
 from assay.packaging.fields import now
@@ -29,9 +29,12 @@ from assay.packaging.keys import KeyPair
 from assay.packaging.manifest import Evidence, claim
 from assay.recipe.load import Loaded, recipe_digest, resolved_yaml
 from assay.recipe.schema import Recipe
+from assay.training.launch import one_writer
+from assay.training.signals import interruptible
 
 STAGES = ("data", "baseline", "train", "evaluate", "gate", "package")
 SPLITS = ("train", "validation", "test")
+STATE = ("name", "profile", "recipe_digest", "created", "stages", "status")  # of run.json
 
 
 @dataclass(frozen=True)
@@ -42,8 +45,8 @@ class Run:
 
     @property
     def state(self) -> dict[str, Any]:
-        """``run.json``."""
-        return files.read_json(self.folder / "run.json")
+        """``run.json``; raises ``DataError`` when it is damaged."""
+        return files.read_object(self.folder / "run.json", *STATE)
 
     @property
     def name(self) -> str:
@@ -104,7 +107,11 @@ def open_run(folder: Path) -> Run:
 
 
 def list_runs(root: Path) -> list[Run]:
-    """Every run below ``root``, by name and profile."""
+    """Every run below ``root``, by name and profile; raises ``DataError`` if that is a file."""
+    if root.exists() and not root.is_dir():
+        raise DataError(
+            f"{root}: is a file, not a folder of runs", "Give the folder: --root FOLDER"
+        )
     return [Run(path.parent) for path in sorted(root.glob("*/*/run.json"))]
 
 
@@ -122,30 +129,40 @@ def train(
     The folder's name carries the digest of the resolved recipe, so the same recipe finds its own
     run again: complete runs are returned at once, interrupted ones go on. Raises ``AssayError``
     with the state on disk saying which stage failed.
+
+    Under ``accelerate launch`` every process calls this; the first one's folder is the run.
     """
     recipe = loaded.recipe
     identity = recipe_digest(recipe)
     run = Run(folder or root / recipe.name / f"{loaded.profile or 'plain'}-{identity[:8]}")
-    if fresh and run.folder.exists():
-        shutil.rmtree(run.folder)
-    if _finished(run, identity, all_rungs):
-        progress.say(f"{run.folder}: already complete, nothing to do (--fresh starts again)")
-        return run
-    stages = _Stages(run, loaded, identity, progress)
-    try:
-        splits = stages.do("data", lambda: _data(run, loaded, progress))
-        _climb(run, recipe, splits, all_rungs, stages, progress)
-    except Interrupted:
-        stages.finish("interrupted")
-        raise
-    except (AssayError, KeyboardInterrupt) as error:
-        stages.finish("interrupted" if isinstance(error, KeyboardInterrupt) else "failed")
-        raise
-    stages.finish("complete")
+    _require_own(run.folder)
+    with one_writer(run.folder, fresh) as folder, interruptible():
+        if folder != run.folder:
+            run, progress = Run(folder), SILENT
+        if _finished(run, loaded, identity, all_rungs):
+            progress.say(f"{run.folder}: already complete, nothing to do (--fresh starts again)")
+            return run
+        stages = _Stages(run, loaded, identity, progress)
+        try:
+            splits = stages.do("data", lambda: _data(run, loaded, progress))
+            _climb(run, recipe, splits, all_rungs, stages, progress)
+        except BaseException as error:
+            stages.abandon("interrupted" if isinstance(error, KeyboardInterrupt) else "failed")
+            raise
+        stages.finish("complete")
     return run
 
 
-def _finished(run: Run, identity: str, all_rungs: bool) -> bool:
+def _require_own(folder: Path) -> None:
+    """A run may only be written, and only be deleted, where nothing else is."""
+    if folder.is_dir() and any(folder.iterdir()) and not (folder / "run.json").is_file():
+        raise DataError(
+            f"{folder}: is not empty and holds no run", "Choose another --folder for the run."
+        )
+
+
+def _finished(run: Run, loaded: Loaded, identity: str, all_rungs: bool) -> bool:
+    """Whether there is nothing left to do; raises ``DataError`` for another recipe's or data's run."""
     if not (run.folder / "run.json").is_file():
         return False
     state = run.state
@@ -154,6 +171,16 @@ def _finished(run: Run, identity: str, all_rungs: bool) -> bool:
             f"{run.folder}: holds a run of another recipe (digest {state['recipe_digest'][:8]})",
             "Choose another --folder, or --fresh to replace it.",
         )
+    report = run.folder / "data" / "report.json"
+    if report.is_file():
+        before: dict[str, str] = files.read_object(report, "source_digests")["source_digests"]
+        found = source_digests(loaded.recipe, loaded.path.parent)
+        for name in sorted(before.keys() & found.keys()):
+            if before[name] != found[name]:
+                raise DataError(
+                    f"data.{name} has changed since {run.folder} read it",
+                    "Add --fresh to train on what it holds now; the run there is replaced.",
+                )
     reached = all(entry["reached"] for entry in run.ladder)
     return state["status"] == "complete" and (reached or not all_rungs)
 
@@ -165,8 +192,9 @@ class _Stages:
         self.run = run
         self.progress = progress
         path = run.folder / "run.json"
+        self.state: dict[str, Any]
         if path.is_file():
-            self.state: dict[str, Any] = files.read_json(path)
+            self.state = run.state
         else:
             self.state = {
                 "format": 1,
@@ -202,6 +230,14 @@ class _Stages:
         """Record how it ended."""
         self.state["status"] = status
         self._write()
+
+    def abandon(self, status: str) -> None:
+        """Record that it ended in an error, unless the disk refuses: that error matters more."""
+        for stage in self.state["stages"].values():
+            if stage["status"] == "running":
+                stage["status"] = status
+        with suppress(StorageError):
+            self.finish(status)
 
     def _write(self) -> None:
         files.write_json(self.run.folder / "run.json", self.state)
@@ -281,8 +317,20 @@ def _climb(
     certificate = stages.do("gate", lambda: certify(selected.rung, saved, splits.test, progress))
     files.write_json(run.folder / "parity.json", certificate)
     files.write_json(run.folder / "evaluation.json", evaluation)
-    stages.note(selected=selected.kind, verdict=evaluation["gate"]["verdict"])
+    stages.note(
+        selected=selected.kind,
+        verdict=evaluation["gate"]["verdict"],
+        sealed=_sealed(run, selected.kind),
+    )
     report(run, recipe)
+
+
+def _sealed(run: Run, kind: str) -> dict[str, str]:
+    """Digests of what the verdict is about: the evaluation, and the specialist it judged."""
+    return {
+        "evaluation": files.sha256_file(run.folder / "evaluation.json"),
+        "rung": files.digest(files.tree_digests(run.folder / "rungs" / kind / "rung")),
+    }
 
 
 def report(run: Run, recipe: Recipe | None = None) -> Path:
@@ -326,6 +374,11 @@ def package(
         raise GateError(
             f"{run.folder}: the run is {state['status']}, it has no verdict to sign",
             f"Finish it first: assay train {run.name}",
+        )
+    if _sealed(run, state["selected"]) != state.get("sealed"):
+        raise GateError(
+            f"{run.folder}: the specialist or its evaluation was changed after the verdict",
+            f"Prove it again: assay train {run.name} … --fresh",
         )
     from assay.evaluation.rungs.card import Card
     from assay.recipe.load import load

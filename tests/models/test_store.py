@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from assay import files
-from assay.errors import ModelError
+from assay.errors import DataError, ModelError
 from assay.models import store
+from assay.models.load import load_tokenizer
 from assay.models.registry import REGISTERED, is_noncommercial, registered
 from assay.observability.progress import SILENT
 from assay.recipe.schema import Base
@@ -54,6 +55,45 @@ def test_pickled_weights_are_named_and_refused(tiny_folder: Path, tmp_path: Path
     (copy / "model.safetensors").rename(copy / "pytorch_model.bin")
     with pytest.raises(ModelError, match=r"pytorch_model\.bin are pickles"):
         resolve(str(copy))
+
+
+@pytest.mark.parametrize(
+    "card,licence",
+    [
+        ("---\nlicense: other\nlicense_name: qwen-research\n---\n", "other, qwen-research"),
+        ("---\nlicense:\n- cc-by-nc-4.0\n---\n", "cc-by-nc-4.0"),
+        ("---\nlicense: mit\ntags: [a]\n---\n# Model", "mit"),
+        ("---\nlicense: [unclosed\n---\n", "unknown"),
+        ("# no front matter\n", "unknown"),
+    ],
+)
+def test_a_licence_is_read_as_model_cards_state_it(
+    tiny_folder: Path, tmp_path: Path, card: str, licence: str
+) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(tiny_folder, copy)
+    (copy / "README.md").write_text(card)
+    assert resolve(str(copy), allow_noncommercial=True).licence == licence
+    if is_noncommercial(licence):
+        with pytest.raises(ModelError, match="does not allow commercial use"):
+            resolve(str(copy))
+
+
+@pytest.mark.parametrize("content", ["{broken", "[]"])
+def test_a_broken_config_is_named(tiny_folder: Path, tmp_path: Path, content: str) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(tiny_folder, copy)
+    (copy / "config.json").write_text(content)
+    with pytest.raises(DataError, match=r"config\.json: not"):
+        resolve(str(copy))
+
+
+def test_a_broken_tokenizer_is_named(tiny_folder: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(tiny_folder, copy)
+    (copy / "tokenizer.json").write_text("{broken")
+    with pytest.raises(ModelError, match="the tokenizer cannot be loaded"):
+        load_tokenizer(resolve(str(copy)))
 
 
 def test_a_missing_folder_and_an_unknown_name_say_what_there_is() -> None:

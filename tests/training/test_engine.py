@@ -136,6 +136,34 @@ def test_out_of_memory_with_one_example_is_an_error(tmp_path: Path) -> None:
         engine(tmp_path, objective).fit(TRAIN, [])
 
 
+def test_out_of_memory_in_validation_takes_fewer_rows(tmp_path: Path) -> None:
+    objective = Toy()
+    objective.largest = 8  # a training batch fits, sixteen rows of validation do not
+    loop = engine(tmp_path, objective)
+    fitted = loop.fit(TRAIN, HELD_OUT)
+    assert fitted.micro_batch == 8 and fitted.out_of_memory == 0
+    roomy = engine(tmp_path / "roomy").fit(TRAIN, HELD_OUT)
+    assert fitted.best_loss == pytest.approx(roomy.best_loss, rel=1e-5)
+    objective.largest = 0
+    with pytest.raises(TrainingError, match="in validation with a single example"):
+        loop.mean_loss(HELD_OUT)
+
+
+def test_halvings_are_counted_over_a_resume(tmp_path: Path) -> None:
+    objective = Toy()
+    objective.largest, objective.stop_at = 4, 12
+    with pytest.raises(Interrupted):
+        engine(tmp_path, objective).fit(TRAIN, [])
+    fitted = engine(tmp_path).fit(TRAIN, [])
+    assert fitted.resumed_from and fitted.out_of_memory == 1 and fitted.micro_batch == 4
+
+
+def test_a_validation_loss_that_is_not_a_number_is_an_error(tmp_path: Path) -> None:
+    odd = [(x, float("nan"), w) for x, y, w in HELD_OUT]
+    with pytest.raises(TrainingError, match="step 6: validation loss nan"):
+        engine(tmp_path).fit(TRAIN, odd)
+
+
 def test_a_loss_that_is_not_a_number_stops_before_the_weights_are_touched(tmp_path: Path) -> None:
     objective = Toy()
     objective.poison_at = 5
@@ -169,11 +197,12 @@ def test_a_full_disk_names_the_last_good_checkpoint(
 def test_nothing_to_train_on_and_nothing_that_moves_are_errors(tmp_path: Path) -> None:
     with pytest.raises(TrainingError, match="no training item"):
         engine(tmp_path).fit([([0.0] * 4, 0.0, 0)], [])
-    loop = engine(tmp_path / "b")
-    for parameter in loop.model.parameters():
-        parameter.register_hook(torch.zeros_like)
-    with pytest.raises(TrainingError, match="no trainable parameter moved"):
-        loop.fit(TRAIN, [])
+    for decay in (0.0, 0.1):  # weight decay moves parameters that nothing taught
+        loop = engine(tmp_path / str(decay), weight_decay=decay)
+        for parameter in loop.model.parameters():
+            parameter.register_hook(torch.zeros_like)
+        with pytest.raises(TrainingError, match="no trainable parameter moved"):
+            loop.fit(TRAIN, [])
 
 
 def test_early_stopping_keeps_the_best_weights(tmp_path: Path) -> None:
@@ -220,7 +249,7 @@ def test_two_processes_take_the_trajectory_of_one(tmp_path: Path) -> None:
         "torch.manual_seed(0)\n"
         "model = nn.Sequential(nn.Linear(4, 8), nn.Tanh(), nn.Linear(8, 1))\n"
         "out = Path(sys.argv[1])\n"
-        "Engine(model, Toy(), settings(), out, SILENT).fit(items(), items(16, seed=1))\n"
+        "Engine(model, Toy(), settings(), out, SILENT).fit(items(49), items(16, seed=1))\n"
         "import os\n"
         "if os.environ.get('RANK', '0') == '0':\n"
         "    save_file(model.state_dict(), out / 'final.safetensors')\n"

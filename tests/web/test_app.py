@@ -130,10 +130,57 @@ def test_an_unknown_model_names_the_known_ones(address: str) -> None:
         ask(client(address), "colour", "x")
 
 
-@pytest.mark.parametrize("more", [{"n": 2}, {"temperature": 0.7}, {"tools": [{"type": "x"}]}])
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"n": 2},
+        {"temperature": 0.7},
+        {"tools": [{"type": "x"}]},
+        {"max_tokens": 1},
+        {"response_format": {"type": "json_object"}},
+    ],
+)
 def test_what_cannot_be_honoured_is_refused(address: str, more: dict[str, Any]) -> None:
     with pytest.raises(openai.BadRequestError, match=next(iter(more))):
         ask(client(address), "colours", "x", **more)
+
+
+def test_what_changes_nothing_is_accepted(address: str) -> None:
+    said = ask(
+        client(address),
+        "colours",
+        "a rose",
+        seed=7,
+        max_tokens=4096,
+        temperature=0,
+        tools=[],
+        response_format={"type": "text"},
+    )
+    assert said.choices[0].message.content == "red"
+    parts: Any = [{"type": "text", "text": "a "}, {"type": "text", "text": "rose"}]
+    assert ask(client(address), "colours", parts).choices[0].message.content == "red"
+
+
+def test_a_stream_ends_with_its_usage_when_asked_for(address: str) -> None:
+    api = client(address)
+    *_, last = ask(api, "colours", "a rose", stream=True, stream_options={"include_usage": True})
+    whole = ask(api, "colours", "a rose")
+    assert last.choices == [] and last.usage == whole.usage
+
+
+@pytest.mark.parametrize(
+    "method,path,body,status",
+    [
+        ("GET", "/nowhere", None, 404),
+        ("GET", "/v1/chat/completions", None, 405),
+        ("POST", "/v1/chat/completions", "{broken", 400),
+    ],
+)
+def test_every_error_has_openai_s_form(
+    address: str, method: str, path: str, body: str | None, status: int
+) -> None:
+    reply = httpx.request(method, address + path, content=body)
+    assert reply.status_code == status and reply.json()["error"]["message"]
 
 
 @pytest.mark.parametrize(

@@ -29,6 +29,7 @@ PLAIN_WIDTH = 110  # columns of a table that goes to a file or a pipe
 LINE_EVERY = 10.0  # seconds between progress lines where there is no terminal
 WORTH_TELLING = 2.0  # seconds; shorter work leaves no line behind
 MOST_LINES = 40  # of an error's cause: one screen
+MOST_LETTERS = 1000  # of one of its lines, of which a path may take a part
 
 
 def stdout() -> Console:
@@ -94,21 +95,30 @@ def error_json(error: AssayError) -> dict[str, Any]:
 
 def show_error(error: AssayError) -> None:
     """Cause and remedy on stderr, at most one screen."""
-    lines = error.cause.splitlines()
+    lines = [_shortened(text) for text in error.cause.splitlines()] or [type(error).__name__]
+    remedy = "\n".join(_shortened(text) for text in error.remedy.splitlines()[:MOST_LINES])
     left = len(lines) - MOST_LINES
     if left > 0:
         lines = [*lines[:MOST_LINES], f"... and {left} more lines (--json prints all)"]
     console = stderr()
     if not console.is_terminal:
         line(console, "\n".join(["error: " + lines[0], *lines[1:]]))
-        if error.remedy:
-            line(console, f"what to do: {error.remedy}")
+        if remedy:
+            line(console, f"what to do: {remedy}")
         return
     body = Text("\n".join(lines))
-    if error.remedy:
-        body.append("\n\n" + error.remedy, style="cyan")
+    if remedy:
+        body.append("\n\n" + remedy, style="cyan")
     title = f"[bold]{type(error).__name__}[/]"
     console.print(Panel(body, title=title, title_align="left", border_style="red"))
+
+
+def _shortened(text: str) -> str:
+    """A line with its middle left out where it is too long: both ends say what it is about."""
+    if len(text) <= MOST_LETTERS:
+        return text
+    half = MOST_LETTERS // 2
+    return f"{text[:half]} … {len(text) - 2 * half:,} characters … {text[-half:]}"
 
 
 # -- progress ------------------------------------------------------------------------------

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
@@ -95,14 +95,13 @@ def look_through(loaded: Loaded, splits: Splits, rows: int, progress: Progress) 
     rung = next((rung for rung in recipe.ladder if rung.kind == "llm"), None)
     if rung is None:
         return None
-    from transformers import AutoTokenizer
-
     from assay.data.inspect import xray
     from assay.data.prompts import encode_training_batch, fit_split, template_for
+    from assay.models.load import load_tokenizer
     from assay.models.store import resolve
 
     ref = resolve(rung.base or recipe.base, progress)
-    tokenizer: Any = AutoTokenizer.from_pretrained(ref.path, local_files_only=True)
+    tokenizer = load_tokenizer(ref)
     template = template_for(recipe.task, tokenizer)
     encoded = encode_training_batch(template, tokenizer, splits.train, progress)
     kept, counts = fit_split(recipe.data, encoded)

@@ -13,6 +13,7 @@ import assay
 from assay.cli import data, demo, doctor, keys, models, package, recipes, runs, serve, train
 from assay.cli.console import emit, error_json, line, show_error, stderr
 from assay.errors import AssayError, Interrupted
+from assay.files import storage_error
 
 FAILED, CRASHED, INTERRUPTED = 1, 70, 130  # 70: EX_SOFTWARE of sysexits.h; 130: 128 + SIGINT
 
@@ -52,6 +53,9 @@ class Commands(TyperGroup):
             raise typer.Exit(code) from error
         except (typer.Exit, typer.Abort, BrokenPipeError):
             raise
+        except OSError as error:
+            _explain(storage_error(error), wishes)
+            raise typer.Exit(FAILED) from error
         except Exception as error:
             if hasattr(error, "exit_code"):  # a usage error: Typer shows it
                 raise

@@ -40,17 +40,29 @@ def list_(as_json: options.Json = False) -> None:
 
 @app.command("pull")
 def pull(
-    names: Annotated[list[str], typer.Argument(metavar="NAME...", help="Registered names.")],
+    names: Annotated[
+        list[str],
+        typer.Argument(metavar="NAME...", help="Registered names, or hf://owner/name@revision."),
+    ],
     force: Annotated[bool, typer.Option("--force", help="Fetch it again.")] = False,
     as_json: options.Json = False,
 ) -> None:
     """Fetch bases once; a verified copy on disk is left as it is."""
     from assay.models.registry import registered
     from assay.models.store import pull as fetch
+    from assay.models.store import resolve
+    from assay.recipe.schema import Base
 
-    for name in names:
+    progress = progress_for(as_json)
+    hub = [name for name in names if name.startswith("hf://")]
+    for name in set(names) - set(hub):
         registered(name)  # a misspelt name is refused before the first download
-    refs = [fetch(name, progress_for(as_json), force=force) for name in names]
+    refs = [
+        resolve(Base(model=name, allow_noncommercial=True), progress)  # a recipe decides on that
+        if name in hub
+        else fetch(name, progress, force=force)
+        for name in names
+    ]
     if as_json:
         emit([{"name": ref.name, "path": str(ref.path), "digest": ref.digest} for ref in refs])
         return
@@ -76,6 +88,8 @@ def info(
         return
     table = Table.grid(padding=(0, 2))
     for key, value in row.items():
+        if value is None:
+            continue
         shown = f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else value
         table.add_row(Text(key.replace("_", " "), style="cyan"), Text(str(shown)))
     stdout().print(table)

@@ -128,7 +128,7 @@ def _describe(manifest: dict[str, Any]) -> None:
         "specialist": f"{manifest['name']} {manifest['version']}, created {manifest['created']}",
         "kind": f"{specialist['kind']}, answers with {specialist['output']}",
         "base": f"{base['name']} ({base['licence']}, {base['digest'][:12]})" if base else "none",
-        "recipe": f"{manifest['recipe']['name']}, profile {manifest['recipe']['profile']}",
+        "recipe": f"{manifest['recipe']['name']}, profile {manifest['recipe']['profile'] or 'none'}",
         "evidence": f"{primary} {evidence['candidate'][primary]:.3f} on {evidence['items']:,} "
         f"items; base {evidence['base'][primary]:.3f}",
         "verdict": f"{verdict}, overridden by {override['by']}: {override['reason']}"

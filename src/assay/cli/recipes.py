@@ -16,7 +16,7 @@ from rich.text import Text
 
 from assay.cli import options
 from assay.cli.console import emit, line, stderr, stdout
-from assay.errors import RecipeError
+from assay.errors import ModelError, RecipeError, did_you_mean
 
 if TYPE_CHECKING:
     from assay.recipe.explain import Explained
@@ -107,7 +107,7 @@ def validate(
     named = [*(paths or []), *(shipped() if everything else [])]
     if not named:
         raise RecipeError("no recipe was named", "Give names or files, or --all.")
-    faults = {name: validate_all(name) for name in named}
+    faults = {name: validate_all(name) or _unknown_names(name) for name in named}
     faulty = sum(1 for found in faults.values() if found)
     if as_json:
         emit(
@@ -121,6 +121,31 @@ def validate(
             line(stdout(), text, style=style)
     if faulty:
         raise typer.Exit(1)
+
+
+def _unknown_names(name_or_path: str) -> list[str]:
+    """What a recipe that is valid by itself names and Assay does not know: bases, datasets."""
+    from assay.data.readers import shipped_datasets
+    from assay.models.registry import registered
+    from assay.models.store import is_address
+    from assay.recipe.load import load, profiles_of
+
+    found: list[str] = []
+    known = shipped_datasets()
+    for profile in (None, *profiles_of(name_or_path)):
+        recipe = load(name_or_path, profile=profile).recipe
+        for base in (recipe.base, *(rung.base for rung in recipe.ladder if rung.base)):
+            try:
+                if not is_address(base.model):
+                    registered(base.model)
+            except ModelError as error:
+                found.append(f"base.model: {error.cause}")
+        for split in ("train", "validation", "test"):
+            source = getattr(recipe.data, split)
+            if source is not None and source.dataset not in (None, *known):
+                hint = did_you_mean(source.dataset, known)
+                found.append(f'data.{split}: no dataset "{source.dataset}" comes with Assay.{hint}')
+    return list(dict.fromkeys(found))
 
 
 def _verdicts(faults: dict[str, list[str]]) -> Iterator[tuple[str, str]]:

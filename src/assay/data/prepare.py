@@ -283,6 +283,15 @@ def _examples(rows: Iterable[Draft]) -> tuple[Example, ...]:
 # -- the report ----------------------------------------------------------------------------
 
 
+def source_digests(recipe: Recipe, recipe_dir: Path | None) -> dict[str, str]:
+    """SHA-256 of each source that is a file, by split; raises ``DataError`` when one is missing."""
+    return _digests({n: describe(s, recipe_dir) for n, s in _sources(recipe).items()})
+
+
+def _digests(described: dict[str, dict[str, str]]) -> dict[str, str]:
+    return {name: about["sha256"] for name, about in described.items() if "sha256" in about}
+
+
 def _report(
     recipe: Recipe,
     recipe_dir: Path | None,
@@ -299,7 +308,7 @@ def _report(
             }
             for name in SPLITS
         },
-        "source_digests": {n: d["sha256"] for n, d in described.items() if "sha256" in d},
+        "source_digests": _digests(described),
         "rows_read": findings.read,
         "rows": {name: len(rows) for name, rows in splits.items()},
         "digests": {name: rows_digest(rows) for name, rows in splits.items()},

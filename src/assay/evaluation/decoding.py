@@ -17,6 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from assay.errors import ConstraintError
 from assay.evaluation.constraints import Constraint, LabelTrie, Matcher, Node
 from assay.models.logits import logits_at
 from assay.observability.progress import Progress, Task
@@ -412,7 +413,8 @@ def stream(
 ) -> Iterator[str]:
     """The greedy answer to one prompt in pieces that join to the whole text.
 
-    A piece is held back while it ends inside a multi-byte character.
+    A piece is held back while it ends inside a multi-byte character. Raises ``ConstraintError``
+    after the last piece when a constrained answer did not come to its end.
     """
     answer = Generated()
     with torch.inference_mode():
@@ -427,6 +429,11 @@ def stream(
                 yield text[len(shown) :]
             shown = text
         if row.done:
+            if constraint is not None and not answer.complete:
+                raise ConstraintError(
+                    f"the answer was cut off after {len(kept)} tokens",
+                    "Ask in other words; the input may be far from what it was trained on.",
+                )
             return
         with torch.inference_mode():
             _advance(batch, [row])

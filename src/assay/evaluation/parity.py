@@ -21,6 +21,7 @@ from assay.evaluation.predictions import Rung
 from assay.evaluation.rungs import load_rung
 from assay.evaluation.rungs.llm import LanguageModel, is_whole_text
 from assay.models.load import load_causal
+from assay.models.logits import logits_at
 from assay.models.pool import BasePool
 from assay.observability.progress import Progress
 
@@ -103,12 +104,25 @@ def _answers(
     """Generated tokens, and the logits [N, vocabulary] after each prompt."""
     prompts = [rung.encode(item.prompt) for item in items]
     generated = rung.generate(model, prompts, [item.text for item in items], progress)
-    rows: list[torch.Tensor] = []
+    return [answer.tokens for answer in generated], _next_logits(model, prompts)
+
+
+def _next_logits(model: Any, prompts: Sequence[Sequence[int]]) -> torch.Tensor:
+    """Logits [N, vocabulary] of the token after each prompt, in one pass."""
+    ids = torch.zeros(len(prompts), max(map(len, prompts)), dtype=torch.long)
+    seen = torch.zeros_like(ids)
+    for row, prompt in enumerate(prompts):
+        ids[row, : len(prompt)] = torch.tensor(prompt)
+        seen[row, : len(prompt)] = 1
+    last = torch.tensor([len(prompt) - 1 for prompt in prompts], device=model.device)
+    rows = torch.arange(len(prompts), device=model.device)
     with torch.inference_mode():
-        for prompt in prompts:
-            ids = torch.tensor([prompt], device=model.device)
-            rows.append(model(input_ids=ids, logits_to_keep=1).logits[0, -1].float().cpu())
-    return [answer.tokens for answer in generated], torch.stack(rows)
+        inputs = {
+            "input_ids": ids.to(model.device),
+            "attention_mask": seen.to(model.device),
+            "use_cache": False,
+        }
+        return logits_at(model, rows, last, **inputs).float().cpu()
 
 
 def _begun(text: Example) -> Example:

@@ -58,7 +58,7 @@ def load_causal(ref: BaseRef, precision: Precision, progress: Progress) -> Causa
         )
     model = _load(AutoModelForCausalLM, ref, options)
     model.config.use_cache = False
-    return Causal(model, _tokenizer(ref), ref, precision)
+    return Causal(model, load_tokenizer(ref), ref, precision)
 
 
 def load_embedder(ref: BaseRef, progress: Progress) -> Embedder:
@@ -67,7 +67,7 @@ def load_embedder(ref: BaseRef, progress: Progress) -> Embedder:
 
     progress.say(f"{ref.name}: encoder in fp32")
     model = _load(AutoModel, ref, {"dtype": torch.float32, "use_safetensors": True})
-    return Embedder(model, _tokenizer(ref), ref)
+    return Embedder(model, load_tokenizer(ref), ref)
 
 
 def _load(loader: Any, ref: BaseRef, options: dict[str, Any]) -> Any:
@@ -87,10 +87,17 @@ def _load(loader: Any, ref: BaseRef, options: dict[str, Any]) -> Any:
     return model.eval()
 
 
-def _tokenizer(ref: BaseRef) -> Any:
+def load_tokenizer(ref: BaseRef) -> Any:
+    """The base's tokenizer; raises ``ModelError`` when it cannot be read."""
     from transformers import AutoTokenizer
 
-    tokenizer: Any = AutoTokenizer.from_pretrained(ref.path, local_files_only=True)
+    try:
+        tokenizer: Any = AutoTokenizer.from_pretrained(ref.path, local_files_only=True)
+    except Exception as error:  # a broken file raises whatever its parser does
+        raise ModelError(
+            f"{ref.path}: the tokenizer cannot be loaded ({str(error).splitlines()[0][:300]})",
+            "Check that tokenizer.json is there and whole, or fetch the base again.",
+        ) from error
     if tokenizer.pad_token_id is None:
         tokenizer.pad_token = tokenizer.eos_token
     return tokenizer

@@ -79,7 +79,7 @@ def registered(name: str) -> Registered:
     names = [entry.name for entry in REGISTERED]
     raise ModelError(
         f'no base model is called "{name}".{did_you_mean(name, names)}',
-        f"Known names: {', '.join(names)}. Or give a folder, or hf://owner/name@revision.",
+        f"Known names: {', '.join(names)}. A recipe may also name a folder, or hf://owner/name@revision.",
     )
 
 

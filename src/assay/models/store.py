@@ -58,7 +58,14 @@ def resolve(base: Base, progress: Progress) -> BaseRef:
             f"{ref.name}: its licence ({ref.licence}) does not allow commercial use",
             "Choose another base, or set base.allow_noncommercial: true if you may use it so.",
         )
+    if ref.licence == "unknown":
+        progress.say(f"{ref.name}: states no licence; make sure that you may use it so")
     return ref
+
+
+def is_address(model: str) -> bool:
+    """Whether a recipe's base is a folder or on the Hub, not one of the registered names."""
+    return model.startswith("hf://") or _is_path(model)
 
 
 def _is_path(model: str) -> bool:
@@ -142,7 +149,7 @@ def _write_marker(folder: Path, name: str, kind: Kind, licence: str, source: str
 
 
 def _verified(folder: Path) -> BaseRef:
-    marker: dict[str, Any] = files.read_json(folder / MARKER)
+    marker = files.read_object(folder / MARKER, "name", "kind", "licence", "source", "files")
     expected: dict[str, str] = marker["files"]
     actual = files.tree_digests(folder)
     del actual[MARKER]
@@ -171,7 +178,7 @@ def _from_folder(folder: Path) -> BaseRef:
     digests = {
         path.name: files.sha256_file(path)
         for path in sorted(folder.iterdir())
-        if path.suffix in (".safetensors", ".json", ".jinja")
+        if path.suffix in (".safetensors", ".json", ".jinja") or path.name == "tokenizer.model"
     }
     licence = _licence_of_card(folder / "README.md")
     return BaseRef(
@@ -211,20 +218,26 @@ def _check_weights(folder: Path) -> None:
 
 
 def _kind_of(folder: Path) -> Kind:
-    architectures: list[str] = files.read_json(folder / "config.json").get("architectures") or []
+    architectures: list[str] = files.read_object(folder / "config.json").get("architectures") or []
     return "causal" if any(name.endswith("CausalLM") for name in architectures) else "embedding"
 
 
 def _licence_of_card(card: Path) -> str:
-    """The ``license:`` of a model card's front matter, or ``unknown``."""
+    """The licence in a model card's front matter, with its own name where it is ``other``."""
+    import yaml
+
     if not card.is_file():
         return "unknown"
     text = card.read_text(encoding="utf-8", errors="replace")
-    front = text.split("---")[1] if text.startswith("---") else ""
-    found = [
-        line.split(":", 1)[1].strip() for line in front.splitlines() if line.startswith("license:")
-    ]
-    return found[0] if found else "unknown"
+    try:
+        front: Any = yaml.safe_load(text.split("---")[1]) if text.startswith("---") else {}
+    except (yaml.YAMLError, IndexError):
+        return "unknown"
+    if not isinstance(front, dict):
+        return "unknown"
+    said: Any = [front.get("license"), front.get("license_name")]  # pyright: ignore[reportUnknownMemberType]
+    names = [part for one in said for part in (one if isinstance(one, list) else [one]) if part]  # pyright: ignore[reportUnknownVariableType]
+    return ", ".join(map(str, names)) or "unknown"
 
 
 def _from_hub(address: str, progress: Progress) -> BaseRef:

@@ -10,6 +10,7 @@ from assay.errors import RecipeError, did_you_mean
 from assay.recipe.tree import plain
 from assay.recipe.yaml_lines import parse
 
+DATA_FILES = (".jsonl", ".csv", ".parquet", ".gz")
 FOLDER = Path(__file__).resolve().parents[1] / "catalogue"
 
 
@@ -44,7 +45,9 @@ def find(name: str) -> Path:
     if name in known:
         return known[name]
     files = [path for path in (Path(f"{name}.yaml"), Path(f"{name}.yml")) if path.is_file()]
-    if files:
+    if Path(name).suffix in DATA_FILES:
+        remedy = f"It names data, not a recipe; make one for it: assay init new.yaml --data {name}"
+    elif files:
         remedy = f"There is a file of that name here: give it as {files[0]}."
     else:
         remedy = "`assay recipes` lists them; a recipe of your own is given as FILE.yaml."

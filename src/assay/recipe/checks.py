@@ -5,6 +5,7 @@ These faults would otherwise show up after hours of training, at the gate.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from assay.errors import did_you_mean
@@ -41,9 +42,11 @@ TRAINED_BY_THE_LOOP = ("encoder", "llm")
 def checks(recipe: Recipe) -> Iterator[tuple[Keys, str]]:
     """Every ``(key path, problem)`` in a recipe whose types are right."""
     yield from _gate(recipe)
-    yield from _schema(recipe)
+    yield from _constraint(recipe)
     yield from _ladder(recipe)
     yield from _numbers(recipe)
+    if not recipe.package.licence.strip():
+        yield ("package", "licence"), "is empty; it is signed into the package"
 
 
 def metrics_of(recipe: Recipe) -> list[str]:
@@ -84,8 +87,13 @@ def _unknown_metric(name: str, recipe: Recipe) -> str:
     return f'no metric "{name}" for {what}.{did_you_mean(name, metrics_of(recipe))}'
 
 
-def _schema(recipe: Recipe) -> Iterator[tuple[Keys, str]]:
-    schema = recipe.task.json_schema
+def _constraint(recipe: Recipe) -> Iterator[tuple[Keys, str]]:
+    schema, pattern = recipe.task.json_schema, recipe.task.regex
+    if pattern is not None:
+        try:
+            re.compile(pattern)
+        except re.error as error:
+            yield ("task", "regex"), f"not a regular expression: {error}"
     if schema is None:
         return
     from jsonschema import Draft202012Validator, SchemaError

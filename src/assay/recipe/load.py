@@ -78,6 +78,12 @@ def load(
     return Loaded(recipe, _origins(recipe, root), path, profile, text)
 
 
+def profiles_of(name_or_path: str | Path) -> tuple[str, ...]:
+    """The names of a document's profiles; raises ``RecipeError`` if it cannot be read."""
+    path = _path_of(name_or_path)
+    return tuple(_read_document(_text_of(path), str(path)).profiles)
+
+
 def validate_all(name_or_path: str | Path) -> list[str]:
     """Every fault of a file, alone and under each of its profiles, in the order of the file.
 

@@ -74,6 +74,11 @@ class Specialist:
             completion_tokens=self._count([Turn("assistant", prediction.raw)]),
         )
 
+    def usage(self, turns: Sequence[Turn], said: str) -> tuple[int, int]:
+        """Tokens of the prompt that a conversation becomes, and of an answer to it."""
+        prompt = self._example(turns).prompt
+        return self._count(prompt), self._count([Turn("assistant", said)])
+
     def stream(self, turns: Sequence[Turn]) -> Iterator[str]:
         """The answer in pieces: token by token from a language model, else in one."""
         from assay.evaluation.rungs.llm import LanguageModel

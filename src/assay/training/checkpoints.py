@@ -60,13 +60,7 @@ def save(root: Path, checkpoint: Checkpoint, *, keep: int) -> Path:
 def write_tensors(path: Path, tensors: Mapping[str, Tensor]) -> None:
     """A safetensors file of detached CPU copies."""
     with files.storage_errors(path):
-        try:
-            save_file({k: v.detach().cpu().contiguous() for k, v in tensors.items()}, path)
-        except Exception as error:
-            # safetensors wraps the system's ENOSPC in its own class, as text only.
-            if "No space left" in str(error) or "os error 28" in str(error):
-                raise OSError(28, "No space left on device") from error
-            raise
+        save_file({k: v.detach().cpu().contiguous() for k, v in tensors.items()}, path)
 
 
 def verifies(folder: Path) -> bool:

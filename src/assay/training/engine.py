@@ -46,6 +46,7 @@ class LoopState:
     tokens: int = 0
     seconds: float = 0.0
     stopped_early: bool = False
+    out_of_memory: int = 0  # times the micro-batch was halved
 
 
 @dataclass(frozen=True)
@@ -86,7 +87,6 @@ class Engine(Generic[Item]):
     progress: Progress
     title: str = "training"
     state: LoopState = field(default_factory=LoopState)
-    out_of_memory: int = 0
 
     def fit(self, train: Sequence[Item], validation: Sequence[Item]) -> Fitted:
         """Train, validating as the recipe says; the model ends with its best weights.
@@ -113,7 +113,7 @@ class Engine(Generic[Item]):
             micro_batch=state.micro_batch,
             stopped_early=state.stopped_early,
             resumed_from=resumed,
-            out_of_memory=self.out_of_memory,
+            out_of_memory=state.out_of_memory,
         )
 
     # -- set-up ---------------------------------------------------------------------------
@@ -188,7 +188,7 @@ class Engine(Generic[Item]):
             state.tokens += sum(self.lengths[i] for i in chosen)
             state.seconds += time.monotonic() - began
             if state.step == 1:
-                self._require_movement()
+                self._require_movement(norm)
             self._report(loss, norm, state.step / per_epoch, total, bar)
             if validation and (state.step % every == 0 or state.step == total):
                 self._validate(validation)
@@ -223,13 +223,10 @@ class Engine(Generic[Item]):
         self.optimizer.zero_grad(set_to_none=True)
         memory.free()
         if state.micro_batch == 1:
-            raise TrainingError(
-                f"out of memory at step {state.step + 1} with a single example in a pass ({error})",
-                "Lower data.max_tokens, set training.activation_checkpointing, or use a smaller base.",
-            ) from error
-        self._save()
+            raise _too_long(f"at step {state.step + 1}", error) from error
         state.micro_batch = max(1, state.micro_batch // 2)
-        self.out_of_memory += 1
+        state.out_of_memory += 1
+        self._save()
         self.progress.say(
             f"out of memory: micro-batch halved to {state.micro_batch}, same effective batch"
         )
@@ -238,7 +235,10 @@ class Engine(Generic[Item]):
     def _attempt(self, items: list[Item], total: int) -> tuple[float, float]:
         state = self.state
         weight = sum(self.objective.weight(item) for item in items)
-        mine = items[self.rank :: self.world]
+        # With fewer items than processes, one without any still takes part in the exchange.
+        mine, counts = items[self.rank :: self.world], 1
+        if not mine:
+            mine, counts = items[:1], 0
         size = state.micro_batch
         micro = [mine[i : i + size] for i in range(0, len(mine), size)]
         # Dropout depends on seed and step alone: a resumed run draws what this one would.
@@ -251,17 +251,13 @@ class Engine(Generic[Item]):
             with self._maybe_no_sync(final):
                 loss = self.wrapped(batch)
                 # DDP averages gradients over processes; the loss is a sum over all of them.
-                self.accelerator.backward(loss * (self.world / max(1, weight)))
-            summed += loss.detach().float().cpu()
+                self.accelerator.backward(loss * (counts * self.world / max(1, weight)))
+            summed += counts * loss.detach().float().cpu()
         mean = self._sum_over_processes(summed) / max(1, weight)
         norm = self._clip()
         if not (math.isfinite(mean) and math.isfinite(norm)):
             self.optimizer.zero_grad(set_to_none=True)
-            raise TrainingError(
-                f"step {state.step + 1}: loss {mean}, gradient norm {norm}: not a finite number",
-                "The weights before this step are kept in the last checkpoint. Lower "
-                "training.learning_rate or set training.clip, and look for odd rows: assay data inspect.",
-            )
+            raise _not_finite(f"step {state.step + 1}: loss {mean}, gradient norm {norm}")
         for group in self.optimizer.param_groups:
             group["lr"] = learning_rate(state.step, total, self.settings)
         self.optimizer.step()
@@ -284,10 +280,10 @@ class Engine(Generic[Item]):
         norm: Any = self.accelerator.clip_grad_norm_(list(self.names.values()), limit)
         return float(norm)
 
-    def _require_movement(self) -> None:
-        """The did-it-learn tripwire: a step that moves no parameter is a broken training."""
+    def _require_movement(self, norm: float) -> None:
+        """The did-it-learn tripwire: weight decay moves parameters too, so the gradient counts."""
         moved = any(not torch.equal(p, self.initial[name]) for name, p in self.names.items())
-        if not moved:
+        if not moved or norm == 0:
             raise TrainingError(
                 "no trainable parameter moved in the first step",
                 "The gradients are zero: check adapter.targets and that labels are not all masked.",
@@ -299,6 +295,8 @@ class Engine(Generic[Item]):
     def _validate(self, validation: Sequence[Item]) -> None:
         state = self.state
         loss = self.mean_loss(validation)
+        if not math.isfinite(loss):
+            raise _not_finite(f"step {state.step}: validation loss {loss}")
         self.log.row({"step": state.step, "validation_loss": loss})
         improved = state.best_loss is None or loss < state.best_loss
         if improved:
@@ -317,16 +315,30 @@ class Engine(Generic[Item]):
         """Mean loss per trained token (or text) without training."""
         self.wrapped.eval()
         order = sorted(range(len(items)), key=lambda i: self.objective.length(items[i]))
-        mine = order[self.rank :: self.world]
+        mine = [items[i] for i in order[self.rank :: self.world]]
         size = max(self.state.micro_batch, 16)
-        summed = torch.zeros((), dtype=torch.float32)
-        with torch.no_grad():
-            for start in range(0, len(mine), size):
-                part = [items[i] for i in mine[start : start + size]]
-                batch = on_device(self.objective.collate(part), self.accelerator.device)
-                summed += self.objective.loss(self.model, batch).float().cpu()
+        while True:
+            try:
+                summed = self._summed_loss(mine, size)
+                break
+            except (RuntimeError, MemoryError) as error:
+                if not memory.is_out_of_memory(error):
+                    raise
+                if size == 1:
+                    raise _too_long("in validation", error) from error
+                memory.free()
+                size //= 2
         weight = sum(self.objective.weight(item) for item in items)
         return self._sum_over_processes(summed) / max(1, weight)
+
+    def _summed_loss(self, items: Sequence[Item], size: int) -> Tensor:
+        summed = torch.zeros((), dtype=torch.float32)
+        with torch.no_grad():
+            for start in range(0, len(items), size):
+                collated = self.objective.collate(items[start : start + size])
+                batch = on_device(collated, self.accelerator.device)
+                summed += self.objective.loss(self.model, batch).float().cpu()
+        return summed
 
     def _report(self, loss: float, norm: float, epoch: float, total: int, bar: Bar) -> None:
         state = self.state
@@ -376,3 +388,18 @@ class Engine(Generic[Item]):
                 f"keeping the weights of step {self.state.best_step}, the best validated"
             )
         self.model.eval()
+
+
+def _not_finite(what: str) -> TrainingError:
+    return TrainingError(
+        f"{what}: not a finite number",
+        "The weights before this step are kept in the last checkpoint. Lower "
+        "training.learning_rate or set training.clip, and look for odd rows: assay data inspect.",
+    )
+
+
+def _too_long(when: str, error: BaseException) -> TrainingError:
+    return TrainingError(
+        f"out of memory {when} with a single example in a pass ({error})",
+        "Lower data.max_tokens, set training.activation_checkpointing, or use a smaller base.",
+    )

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import signal
 import threading
+from collections.abc import Generator
+from contextlib import contextmanager
 from types import FrameType
 from typing import Any
+
+from assay.errors import Interrupted
 
 
 class StopRequest:
@@ -35,3 +39,24 @@ class StopRequest:
 
     def __exit__(self, *exc: object) -> None:
         self._restore()
+
+
+@contextmanager
+def interruptible() -> Generator[None]:
+    """Outside the loop SIGTERM ends a run as Ctrl-C does: at once, with its state written."""
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        del frame
+        raise Interrupted(
+            f"{signal.Signals(number).name}: stopped; finished stages are kept",
+            "Run the same command again to go on from there.",
+        )
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

@@ -39,7 +39,7 @@ def _path() -> Path:
 
 
 def _read() -> dict[str, dict[str, Any]]:
-    return files.read_json(_path()) if _path().is_file() else {}
+    return files.read_object(_path()) if _path().is_file() else {}
 
 
 def _write(keys: dict[str, dict[str, Any]]) -> None:
@@ -48,7 +48,12 @@ def _write(keys: dict[str, dict[str, Any]]) -> None:
 
 
 def create(name: str) -> NewApiKey:
-    """Make a key for a client called ``name``."""
+    """Make a key for a client called ``name``; raises ``DataError`` for a name not to be shown."""
+    if not re.fullmatch(r"\S(.{0,62}\S)?", name) or not name.isprintable():
+        raise DataError(
+            f"{name[:80]!r}: not a name for an API key",
+            "Give one line of 1 to 64 characters that says whose key it is.",
+        )
     id, secret = secrets.token_hex(4), secrets.token_urlsafe(32)
     created = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     full = f"assay_{id}_{secret}"

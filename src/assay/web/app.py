@@ -18,7 +18,8 @@ from prometheus_client import (
     Histogram,
     generate_latest,
 )
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+from starlette.exceptions import HTTPException as StarletteHTTPException
 
 from assay.data.records import Turn
 from assay.errors import AssayError, ConstraintError, DataError
@@ -26,15 +27,27 @@ from assay.serving.engine import Fleet, Specialist
 from assay.web import api_keys
 
 MOST_CHARACTERS = 100_000
-DEFAULTS: dict[str, Any] = {
+NO_EFFECT = ("user", "seed", "metadata", "store", "service_tier", "safety_identifier")
+SAME_AS_LEFT_OUT: dict[str, Any] = {
     "n": 1,
     "temperature": 0,
     "top_p": 1,
     "frequency_penalty": 0,
     "presence_penalty": 0,
-    "user": None,
-    "stream_options": None,
+    "logprobs": False,
+    "logit_bias": {},
+    "tools": [],
+    "response_format": {"type": "text"},
 }
+
+
+class Part(BaseModel):
+    """A piece of a turn's content; specialists read text."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    type: Literal["text"]
+    text: str
 
 
 class Message(BaseModel):
@@ -43,7 +56,22 @@ class Message(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     role: Literal["system", "user", "assistant"]
-    content: str = Field(max_length=MOST_CHARACTERS)
+    content: str | list[Part]
+
+    @field_validator("content")
+    @classmethod
+    def joined(cls, content: str | list[Part]) -> str:
+        """The parts as one text, of a length that a server can bear."""
+        text = content if isinstance(content, str) else "".join(part.text for part in content)
+        if len(text) > MOST_CHARACTERS:
+            raise ValueError(f"has {len(text):,} characters, the most is {MOST_CHARACTERS:,}")
+        return text
+
+
+class StreamOptions(BaseModel):
+    """What a stream ends with."""
+
+    include_usage: bool = False
 
 
 class ChatRequest(BaseModel):
@@ -54,13 +82,28 @@ class ChatRequest(BaseModel):
     model: str
     messages: list[Message] = Field(min_length=1, max_length=200)
     stream: bool = False
+    stream_options: StreamOptions | None = None
+    max_tokens: int | None = None
+    max_completion_tokens: int | None = None
 
-    def unsupported(self) -> str | None:
-        """The first parameter that asks for something a specialist does not do."""
+    def require_supported(self, specialist: Specialist) -> None:
+        """Raises ``HTTPException`` 400 for the first parameter that could not be honoured."""
         for name, value in (self.model_extra or {}).items():
-            if name not in ("user", "stream_options") and value not in (None, DEFAULTS.get(name)):
-                return name
-        return None
+            if name not in NO_EFFECT and value not in (None, SAME_AS_LEFT_OUT.get(name)):
+                raise HTTPException(
+                    400,
+                    f'"{name}": specialists decode greedily: one answer, its form fixed in '
+                    "training, no tools",
+                )
+        most = specialist.card.task.max_new_tokens
+        for name in ("max_tokens", "max_completion_tokens"):
+            given: int | None = getattr(self, name)
+            if given is not None and given < most:
+                raise HTTPException(
+                    400,
+                    f'"{name}": {specialist.name} answers in at most {most} tokens, and half an '
+                    f"answer is none; give at least {most} or leave it out",
+                )
 
 
 def create_api(fleet: Fleet, *, require_key: bool) -> FastAPI:
@@ -87,14 +130,13 @@ def create_api(fleet: Fleet, *, require_key: bool) -> FastAPI:
 
     @app.post("/v1/chat/completions", dependencies=guard)
     def chat(request: ChatRequest) -> Any:
-        odd = request.unsupported()
-        if odd is not None:
-            raise HTTPException(400, f'"{odd}": specialists decode greedily, one answer, no tools')
         specialist = _find(fleet, request.model)
-        turns = [Turn(m.role, m.content) for m in request.messages]
+        request.require_supported(specialist)
+        turns = [Turn(m.role, str(m.content)) for m in request.messages]
         began = time.perf_counter()
         if request.stream:
-            pieces = _stream(specialist, turns, meter, began)
+            usage = request.stream_options is not None and request.stream_options.include_usage
+            pieces = _stream(specialist, turns, meter, began, usage=usage)
             return StreamingResponse(
                 pieces, media_type="text/event-stream", headers=_headers(specialist)
             )
@@ -105,11 +147,7 @@ def create_api(fleet: Fleet, *, require_key: bool) -> FastAPI:
             raise
         meter.done(specialist.name, began, answer.completion_tokens)
         body = _completion(specialist, answer.text)
-        body["usage"] = {
-            "prompt_tokens": answer.prompt_tokens,
-            "completion_tokens": answer.completion_tokens,
-            "total_tokens": answer.prompt_tokens + answer.completion_tokens,
-        }
+        body["usage"] = _usage(answer.prompt_tokens, answer.completion_tokens)
         body["assay"] = {"confidence": answer.confidence, "package": specialist.sha256}
         return JSONResponse(body, headers=_headers(specialist))
 
@@ -193,8 +231,16 @@ def _completion(specialist: Specialist, text: str) -> dict[str, Any]:
     }
 
 
+def _usage(prompt: int, completion: int) -> dict[str, int]:
+    return {
+        "prompt_tokens": prompt,
+        "completion_tokens": completion,
+        "total_tokens": prompt + completion,
+    }
+
+
 def _stream(
-    specialist: Specialist, turns: list[Turn], meter: _Meter, began: float
+    specialist: Specialist, turns: list[Turn], meter: _Meter, began: float, *, usage: bool
 ) -> Iterator[str]:
     """Server-sent events; an error on the way is an event of its own, then the end."""
     head = {
@@ -208,14 +254,18 @@ def _stream(
         choice = {"index": 0, "delta": delta, "finish_reason": finish}
         return f"data: {json.dumps({**head, 'choices': [choice]})}\n\n"
 
-    pieces = 0
+    said: list[str] = []
     try:
         yield event({"role": "assistant", "content": ""}, None)
         for piece in specialist.stream(turns):
-            pieces += 1
+            said.append(piece)
             yield event({"content": piece}, None)
         yield event({}, "stop")
-        meter.done(specialist.name, began, pieces)
+        prompt, completion = specialist.usage(turns, "".join(said))
+        if usage:
+            total = {**head, "choices": [], "usage": _usage(prompt, completion)}
+            yield f"data: {json.dumps(total)}\n\n"
+        meter.done(specialist.name, began, completion)
     except AssayError as error:
         meter.requests.labels(specialist.name, "error").inc()
         yield f"data: {json.dumps(_error(str(error), 'invalid_request_error'))}\n\n"
@@ -229,8 +279,8 @@ def _error(message: str, kind: str) -> dict[str, Any]:
 def _register_errors(app: FastAPI) -> None:
     """Every error in OpenAI's form, so that its clients show the message."""
 
-    @app.exception_handler(HTTPException)
-    def refused(request: Request, error: HTTPException) -> JSONResponse:
+    @app.exception_handler(StarletteHTTPException)  # of which FastAPI's own is one
+    def refused(request: Request, error: StarletteHTTPException) -> JSONResponse:
         del request
         return JSONResponse(_error(str(error.detail), "invalid_request_error"), error.status_code)
 
@@ -239,6 +289,8 @@ def _register_errors(app: FastAPI) -> None:
         del request
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"] if part != "body")
+        if first["type"] == "json_invalid":
+            where = "the body, at character " + where
         return JSONResponse(_error(f"{where}: {first['msg']}", "invalid_request_error"), 400)
 
     @app.exception_handler(AssayError)

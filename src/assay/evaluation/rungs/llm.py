@@ -21,7 +21,7 @@ from assay.data.prompts import (
     template_for,
 )
 from assay.data.records import Example, Turn
-from assay.errors import ConstraintError, ModelError
+from assay.errors import ConstraintError, DataError, ModelError
 from assay.evaluation.constraints import Constraint, compile_constraint, label_trie, validate
 from assay.evaluation.decoding import Generated, generate, score_labels, stream
 from assay.evaluation.predictions import Prediction
@@ -155,8 +155,22 @@ class LanguageModel:
         return [self._judge(e, answer) for e, answer in zip(examples, answers, strict=True)]
 
     def encode(self, turns: Sequence[Turn]) -> list[int]:
-        """Token ids of the prompt that ends where the answer begins."""
-        return encode_prompt(self.template, self.shared.tokenizer, turns)
+        """Token ids of the prompt that ends where the answer begins.
+
+        Raises ``DataError`` when prompt and answer would not fit what the base can read.
+        """
+        tokens = encode_prompt(self.template, self.shared.tokenizer, turns)
+        config = self.shared.causal.model.config.get_text_config()
+        room: int | None = getattr(config, "max_position_embeddings", None)
+        needed = len(tokens) + self.card.task.max_new_tokens
+        if room is not None and needed > room:
+            raise DataError(
+                f"a prompt of {len(tokens):,} tokens with an answer of up to "
+                f"{self.card.task.max_new_tokens:,} does not fit the {room:,} that "
+                f"{self.shared.causal.ref.name} can read",
+                "Shorten the input, or train on a base with a longer context.",
+            )
+        return tokens
 
     def prompt(self, text: str) -> tuple[Turn, ...]:
         """The conversation around a bare input."""
@@ -282,9 +296,13 @@ class LanguageModel:
         return found
 
     def stream(self, example: Example) -> Iterator[str]:
-        """The answer to a conversation, piece by piece, under the same constraint."""
+        """The answer to a conversation, piece by piece, under the same constraint.
+
+        Raises ``ConstraintError`` after the last piece when the whole does not satisfy the task.
+        """
+        said = ""
         with self.shared.using(self.adapter) as model:
-            yield from stream(
+            for piece in stream(
                 model,
                 self.shared.tokenizer,
                 self.encode(example.prompt),
@@ -292,7 +310,10 @@ class LanguageModel:
                 constraint=self.constraint,
                 max_new_tokens=self.card.task.max_new_tokens,
                 terminators=self.shared.causal.terminators,
-            )
+            ):
+                said += piece
+                yield piece
+        validate(self.card.task, self.card.labels, said, example.text)
 
 
 def is_whole_text(example: Example) -> bool:
