@@ -36,7 +36,7 @@ def test_a_run_is_packaged_and_loaded_by_name(
 
     monkeypatch.setenv("ASSAY_HOME", str(tmp_path / "home"))
     rows = [
-        f'{{"text": "{word} number {n}", "label": "{word}"}}' for n in range(60) for word in "ab"
+        f'{{"text": "{word} number {n}", "label": "{word}"}}' for n in range(200) for word in "ab"
     ]
     (tmp_path / "rows.jsonl").write_text("\n".join(rows))
     (tmp_path / "recipe.yaml").write_text(

@@ -206,7 +206,7 @@ def test_a_folder_that_is_no_run_is_left_alone(tmp_path: Path, fresh: bool) -> N
     theirs = tmp_path / "precious"
     theirs.mkdir()
     (theirs / "letter.txt").write_text("dear")
-    with pytest.raises(DataError, match="is not empty and holds no run"):
+    with pytest.raises(DataError, match="is not empty and no run's folder"):
         run.train(loaded, folder=theirs, fresh=fresh)
     assert [path.name for path in theirs.iterdir()] == ["letter.txt"]
 

@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import os
 import platform
+import shutil
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -34,6 +36,8 @@ from assay.training.signals import interruptible
 
 STAGES = ("data", "baseline", "train", "evaluate", "gate", "package")
 SPLITS = ("train", "validation", "test")
+DAMAGED = "Train it again, in the place of this one: assay train … --fresh"
+RECORDS = ("run.json", "recipe.yaml", "environment.json")  # every run's folder begins with these
 STATE = ("name", "profile", "recipe_digest", "created", "stages", "status")  # of run.json
 
 
@@ -46,7 +50,13 @@ class Run:
     @property
     def state(self) -> dict[str, Any]:
         """``run.json``; raises ``DataError`` when it is damaged."""
-        return files.read_object(self.folder / "run.json", *STATE)
+        try:
+            state = files.read_object(self.folder / "run.json", *STATE)
+        except DataError as error:
+            raise DataError(error.cause, DAMAGED) from error
+        if not isinstance(state["recipe_digest"], str) or not isinstance(state["stages"], dict):
+            raise DataError(f"{self.folder / 'run.json'}: is damaged", DAMAGED)
+        return state
 
     @property
     def name(self) -> str:
@@ -135,8 +145,7 @@ def train(
     recipe = loaded.recipe
     identity = recipe_digest(recipe)
     run = Run(folder or root / recipe.name / f"{loaded.profile or 'plain'}-{identity[:8]}")
-    _require_own(run.folder)
-    with one_writer(run.folder, fresh) as folder, interruptible():
+    with one_writer(run.folder, partial(_clear, run.folder, fresh)) as folder, interruptible():
         if folder != run.folder:
             run, progress = Run(folder), SILENT
         if _finished(run, loaded, identity, all_rungs):
@@ -153,12 +162,22 @@ def train(
     return run
 
 
-def _require_own(folder: Path) -> None:
-    """A run may only be written, and only be deleted, where nothing else is."""
-    if folder.is_dir() and any(folder.iterdir()) and not (folder / "run.json").is_file():
+def _clear(folder: Path, fresh: bool) -> None:
+    """Make room for a run: only where nothing else is, and the records of an old one go last.
+
+    Raises ``DataError`` for a folder that is no run's, ``StorageError`` when it cannot be removed.
+    """
+    ours = all((folder / name).is_file() for name in RECORDS)
+    if folder.exists() and not ours and not (folder.is_dir() and not any(folder.iterdir())):
         raise DataError(
-            f"{folder}: is not empty and holds no run", "Choose another --folder for the run."
+            f"{folder}: is not empty and no run's folder", "Choose another --folder for the run."
         )
+    if fresh and ours:
+        with files.storage_errors(folder):
+            for path in folder.iterdir():
+                if path.is_dir():
+                    shutil.rmtree(path)
+            shutil.rmtree(folder)
 
 
 def _finished(run: Run, loaded: Loaded, identity: str, all_rungs: bool) -> bool:
@@ -204,8 +223,10 @@ class _Stages:
                 "created": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
                 "stages": {},
             }
-            files.write_text(run.folder / "recipe.yaml", resolved_yaml(loaded.recipe))
-            files.write_json(run.folder / "environment.json", environment())
+            with files.new_directory(run.folder) as folder:
+                files.write_text(folder / "recipe.yaml", resolved_yaml(loaded.recipe))
+                files.write_json(folder / "environment.json", environment())
+                files.write_json(folder / "run.json", {**self.state, "status": "running"})
         self.state["status"] = "running"
         self._write()
 

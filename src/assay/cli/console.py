@@ -29,7 +29,8 @@ PLAIN_WIDTH = 110  # columns of a table that goes to a file or a pipe
 LINE_EVERY = 10.0  # seconds between progress lines where there is no terminal
 WORTH_TELLING = 2.0  # seconds; shorter work leaves no line behind
 MOST_LINES = 40  # of an error's cause: one screen
-MOST_LETTERS = 1000  # of one of its lines, of which a path may take a part
+MOST_LETTERS = 1000  # of one of its lines
+MOST_IN_ALL = 3000  # letters of the cause, and of the remedy
 
 
 def stdout() -> Console:
@@ -95,11 +96,8 @@ def error_json(error: AssayError) -> dict[str, Any]:
 
 def show_error(error: AssayError) -> None:
     """Cause and remedy on stderr, at most one screen."""
-    lines = [_shortened(text) for text in error.cause.splitlines()] or [type(error).__name__]
-    remedy = "\n".join(_shortened(text) for text in error.remedy.splitlines()[:MOST_LINES])
-    left = len(lines) - MOST_LINES
-    if left > 0:
-        lines = [*lines[:MOST_LINES], f"... and {left} more lines (--json prints all)"]
+    lines = _screen(error.cause) or [type(error).__name__]
+    remedy = "\n".join(_screen(error.remedy))
     console = stderr()
     if not console.is_terminal:
         line(console, "\n".join(["error: " + lines[0], *lines[1:]]))
@@ -111,6 +109,17 @@ def show_error(error: AssayError) -> None:
         body.append("\n\n" + remedy, style="cyan")
     title = f"[bold]{type(error).__name__}[/]"
     console.print(Panel(body, title=title, title_align="left", border_style="red"))
+
+
+def _screen(text: str) -> list[str]:
+    """The lines of a text that fit one screen, and how many are left out."""
+    lines = [_shortened(piece) for piece in text.splitlines()]
+    shown, room = 0, MOST_IN_ALL
+    while shown < min(len(lines), MOST_LINES) and room >= len(lines[shown]):
+        room -= len(lines[shown])
+        shown += 1
+    left = len(lines) - shown
+    return lines[:shown] + [f"... and {left} more lines (--json prints all)"] * (left > 0)
 
 
 def _shortened(text: str) -> str:

@@ -223,8 +223,8 @@ def _labels(recipe: Recipe, parts: Parts) -> tuple[str, ...]:
     train = parts["train"]
     if len(train) < 2:
         raise DataError(
-            f"{len(train)} training row is left: nothing can be learnt from it",
-            "Give more rows; `assay data inspect` counts what was dropped.",
+            f"data.train: {len(train)} training row is left: nothing can be learnt from it",
+            "Give more rows; repeats and rows without input or target were dropped.",
         )
     if recipe.task.output != "label":
         return ()

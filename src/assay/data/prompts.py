@@ -153,8 +153,6 @@ def _refuse_control(template: PromptTemplate, turns: Sequence[Turn]) -> None:
 def _render(
     template: PromptTemplate, tokenizer: Any, turns: Sequence[Turn], *, open_answer: bool
 ) -> str:
-    from jinja2 import TemplateError
-
     messages = [{"role": turn.role, "content": turn.content} for turn in turns]
     try:
         return tokenizer.apply_chat_template(
@@ -163,8 +161,8 @@ def _render(
             tokenize=False,
             add_generation_prompt=open_answer,
         )
-    except TemplateError as error:  # its syntax, or what it says to roles it does not know
-        raise DataError(f"wrong chat template: {error.message}", REMEDY) from error
+    except Exception as error:  # its syntax, what it says to roles it does not know, or any fault
+        raise DataError(f"wrong chat template: {error}", REMEDY) from error
 
 
 def encode_prompt(template: PromptTemplate, tokenizer: Any, turns: Sequence[Turn]) -> list[int]:

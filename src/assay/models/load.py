@@ -58,7 +58,14 @@ def load_causal(ref: BaseRef, precision: Precision, progress: Progress) -> Causa
         )
     model = _load(AutoModelForCausalLM, ref, options)
     model.config.use_cache = False
-    return Causal(model, load_tokenizer(ref), ref, precision)
+    tokenizer = load_tokenizer(ref)
+    known: int = model.get_input_embeddings().num_embeddings
+    if len(tokenizer) > known:
+        raise ModelError(
+            f"{ref.path}: the tokenizer has {len(tokenizer):,} tokens, the model {known:,}",
+            "The two do not belong together; fetch the base again.",
+        )
+    return Causal(model, tokenizer, ref, precision)
 
 
 def load_embedder(ref: BaseRef, progress: Progress) -> Embedder:
@@ -73,18 +80,31 @@ def load_embedder(ref: BaseRef, progress: Progress) -> Embedder:
 def _load(loader: Any, ref: BaseRef, options: dict[str, Any]) -> Any:
     quiet()
     try:
-        model = loader.from_pretrained(ref.path, local_files_only=True, **options)
-    except (OSError, ValueError, KeyError, RuntimeError) as error:
-        raise ModelError(
-            f"{ref.path}: the model cannot be loaded ({error})",
-            "Check that config.json and the safetensors belong together, or fetch it again.",
-        ) from error
+        model, about = loader.from_pretrained(
+            ref.path, local_files_only=True, output_loading_info=True, **options
+        )
+    except Exception as error:  # a broken file raises whatever its parser does
+        raise _unfit(ref, str(error)[:500]) from error
+    # Transformers draws missing weights at random and warns; a pooler is read by nobody here.
+    missing = sorted(name for name in about["missing_keys"] if "pooler" not in name)
+    if missing:
+        raise _unfit(ref, f"{len(missing)} weights are missing: {', '.join(missing[:3])}")
+    odd = [name for name, p in model.named_parameters() if not torch.isfinite(p.sum())]
+    if odd:
+        raise _unfit(ref, f"not finite numbers: {', '.join(odd[:3])}")
     model.requires_grad_(False)
     if "quantization_config" not in options:
         model.to(device())
     if next(model.parameters()).device.type == "cpu":
         attention.use(model)
     return model.eval()
+
+
+def _unfit(ref: BaseRef, why: str) -> ModelError:
+    return ModelError(
+        f"{ref.path}: the model cannot be loaded ({why})",
+        "Check that config.json and the safetensors belong together, or fetch it again.",
+    )
 
 
 def load_tokenizer(ref: BaseRef) -> Any:

@@ -174,12 +174,12 @@ def _from_folder(folder: Path) -> BaseRef:
         )
     if (folder / MARKER).is_file():
         return _verified(folder)
-    _check_weights(folder)
     digests = {
         path.name: files.sha256_file(path)
         for path in sorted(folder.iterdir())
         if path.suffix in (".safetensors", ".json", ".jinja") or path.name == "tokenizer.model"
     }
+    _check_weights(folder)
     licence = _licence_of_card(folder / "README.md")
     return BaseRef(
         folder.name,
@@ -218,8 +218,13 @@ def _check_weights(folder: Path) -> None:
 
 
 def _kind_of(folder: Path) -> Kind:
-    architectures: list[str] = files.read_object(folder / "config.json").get("architectures") or []
-    return "causal" if any(name.endswith("CausalLM") for name in architectures) else "embedding"
+    architectures: Any = files.read_object(folder / "config.json").get("architectures") or []
+    if not isinstance(architectures, list):
+        raise ModelError(
+            f"{folder / 'config.json'}: architectures is not a list", "Fetch the base again."
+        )
+    causal = any(str(name).endswith("CausalLM") for name in architectures)  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
+    return "causal" if causal else "embedding"
 
 
 def _licence_of_card(card: Path) -> str:

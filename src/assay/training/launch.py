@@ -9,20 +9,19 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
 
 
 @contextmanager
-def one_writer(folder: Path, fresh: bool) -> Generator[Path]:
+def one_writer(folder: Path, prepare: Callable[[], None]) -> Generator[Path]:
     """Yield ``folder`` to the first process, and to every other one a copy of it.
 
-    ``fresh`` empties it first. All processes enter together, so that the copies are alike.
+    The first process calls ``prepare`` before. All enter together, so that the copies are alike.
     """
     if int(os.environ.get("WORLD_SIZE", "1")) == 1:
-        if fresh:
-            shutil.rmtree(folder, ignore_errors=True)
+        prepare()
         yield folder
         return
     from accelerate import PartialState
@@ -30,8 +29,8 @@ def one_writer(folder: Path, fresh: bool) -> Generator[Path]:
     from assay.models.precision import device
 
     process = PartialState(cpu=device().type == "cpu")
-    if process.is_main_process and fresh:
-        shutil.rmtree(folder, ignore_errors=True)
+    if process.is_main_process:
+        prepare()
     process.wait_for_everyone()
     with tempfile.TemporaryDirectory(prefix="assay-process-") as scratch:
         own = folder
