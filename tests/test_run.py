@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -280,6 +281,35 @@ def test_language_model_learns_json_and_every_form_of_it_agrees(
     assert ladder["llm"]["training"]["steps"] > 0
     losses = [row["loss"] for row in done.curves()["llm"] if "loss" in row]
     assert losses[-1] < 0.95 * losses[0]  # a random base under a rank-4 adapter learns little
+
+
+def test_two_processes_of_accelerate_make_one_run(tmp_path: Path, tiny_folder: Path) -> None:
+    loaded = load(llm_recipe(tmp_path / "recipe", tiny_folder))
+    alone = run.train(loaded, folder=tmp_path / "alone", all_rungs=True)
+    # `--cpu` starts one process only; `--multi_gpu` means several processes, here on the CPU.
+    launch = [sys.executable, "-m", "accelerate.commands.launch", "--multi_gpu"]
+    launch += ["--num_processes=2", "--num_machines=1", "--mixed_precision=no"]
+    launch += ["--dynamo_backend=no", f"--main_process_port={free_port()}"]
+    command = [*launch, "-m", "assay", "train", str(loaded.path), "--all-rungs", "--json"]
+    command += ["--folder", str(tmp_path / "pair")]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(
+        command, capture_output=True, text=True, check=False, env=environment, timeout=300
+    )
+    assert done.stdout, done.stderr[-3000:]
+    assert json.loads(done.stdout)["verdict"] == alone.verdict  # told once
+    pair = run.open_run(tmp_path / "pair")
+    assert pair.status == "complete" and pair.verdict == alone.verdict
+    steps = [[r["step"] for r in one.curves()["llm"] if "loss" in r] for one in (pair, alone)]
+    assert steps[0] == steps[1]
+    losses = [[r["loss"] for r in one.curves()["llm"] if "loss" in r] for one in (pair, alone)]
+    assert losses[0] == pytest.approx(losses[1], rel=1e-3)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
 
 
 def text_recipe(folder: Path, base: Path) -> Path:

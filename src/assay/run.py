@@ -146,20 +146,23 @@ def train(
     identity = recipe_digest(recipe)
     run = Run(folder or root / recipe.name / f"{loaded.profile or 'plain'}-{identity[:8]}")
     with one_writer(run.folder, partial(_clear, run.folder, fresh)) as folder, interruptible():
-        if folder != run.folder:
-            run, progress = Run(folder), SILENT
-        if _finished(run, loaded, identity, all_rungs):
-            progress.say(f"{run.folder}: already complete, nothing to do (--fresh starts again)")
-            return run
-        stages = _Stages(run, loaded, identity, progress)
-        try:
-            splits = stages.do("data", lambda: _data(run, loaded, progress))
-            _climb(run, recipe, splits, all_rungs, stages, progress)
-        except BaseException as error:
-            stages.abandon("interrupted" if isinstance(error, KeyboardInterrupt) else "failed")
-            raise
-        stages.finish("complete")
+        told = progress if folder == run.folder else SILENT
+        _execute(Run(folder), loaded, identity, all_rungs, told)
     return run
+
+
+def _execute(run: Run, loaded: Loaded, identity: str, all_rungs: bool, progress: Progress) -> None:
+    if _finished(run, loaded, identity, all_rungs):
+        progress.say(f"{run.folder}: already complete, nothing to do (--fresh starts again)")
+        return
+    stages = _Stages(run, loaded, identity, progress)
+    try:
+        splits = stages.do("data", lambda: _data(run, loaded, progress))
+        _climb(run, loaded.recipe, splits, all_rungs, stages, progress)
+    except BaseException as error:
+        stages.abandon("interrupted" if isinstance(error, KeyboardInterrupt) else "failed")
+        raise
+    stages.finish("complete")
 
 
 def _clear(folder: Path, fresh: bool) -> None:

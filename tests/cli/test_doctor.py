@@ -68,3 +68,6 @@ def test_the_tested_matrix_is_what_is_declared() -> None:
     assert set(doctor.TESTED) <= set(declared)
     for name in ("torch", "transformers", "peft", "accelerate"):
         assert f">={doctor.TESTED[name]}" in declared[name]
+    pinned = (Path(__file__).parents[2] / "constraints.txt").read_text("utf-8").split()
+    for name, tested in doctor.TESTED.items():
+        assert any(pin.startswith((f"{name}=={tested}.", f"{name}=={tested}+")) for pin in pinned)

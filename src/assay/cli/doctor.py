@@ -31,18 +31,21 @@ TESTED: dict[str, str] = {
     "accelerate": "1.15",
     "cryptography": "50",
     "llguidance": "1.9",
-    "safetensors": "0",
-    "tokenizers": "0",
-    "numpy": "2",
-    "scikit-learn": "1",
-    "pydantic": "2",
-    "fastapi": "0",
-    "typer": "0",
+    "safetensors": "0.8",
+    "tokenizers": "0.23",
+    "numpy": "2.4",
+    "scikit-learn": "1.9",
+    "pydantic": "2.14",
+    "fastapi": "0.165",
+    "typer": "0.29",
 }
 OPTIONAL: dict[str, str] = {  # package: what it is for
     "bitsandbytes": "base.precision nf4",
     "huggingface_hub": "bases and datasets by hf:// address",
     "datasets": "datasets by hf:// address",
+    "wandb": "training.sinks wandb",
+    "mlflow": "training.sinks mlflow",
+    "trackio": "training.sinks trackio",
 }
 DISK_NEEDED, DISK_WANTED = 1e9, 5e9  # bytes: one run of the demo; bases and a few runs
 MEMORY_NEEDED, MEMORY_WANTED = 2e9, 4e9
@@ -141,7 +144,11 @@ def _storage() -> Iterator[Check]:
             present = present.parent
         free = shutil.disk_usage(present).free
         detail = f"{folder}: {size(free)} free"
-        if not os.access(present, os.W_OK):
+        if not present.is_dir():
+            yield Check(
+                name, "wrong", f"{present}: is a file", "Name a folder: export ASSAY_HOME=FOLDER."
+            )
+        elif not os.access(present, os.W_OK):
             remedy = "Choose a folder you may write to; for the first: export ASSAY_HOME=FOLDER."
             yield Check(name, "wrong", f"{folder}: may not be written", remedy)
         elif free < DISK_NEEDED:

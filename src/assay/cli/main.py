@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import sys
 import traceback
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -116,5 +119,8 @@ def _crashed(error: Exception, wishes: Wishes) -> None:
 
 
 def main() -> None:
-    """The entry point."""
-    app(prog_name="assay")
+    """The entry point; of several processes under ``accelerate launch``, the first one speaks."""
+    with Path(os.devnull).open("w", encoding="utf-8") as nowhere:
+        if int(os.environ.get("RANK", "0")) > 0:
+            sys.stdout = nowhere
+        app(prog_name="assay")

@@ -1,4 +1,4 @@
-"""Logits of a causal language model at the positions that matter, and nowhere else.
+"""Logits and losses of a causal language model at the positions that matter, and nowhere else.
 
 The output layer is as wide as the vocabulary, so it costs as much as many layers. Given the last
 column of a batch as Transformers slices it (``logits_to_keep``), a CPU even copies the output
@@ -9,8 +9,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from torch import Tensor
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
 
+CHUNK = 512  # positions whose logits are in memory at once
 OUTPUT_TRANSFORMS = ("final_logit_softcapping", "logit_scale", "logits_scaling")
 
 
@@ -28,7 +31,63 @@ def backbone(model: Any) -> Any:
 def logits_at(model: Any, rows: Tensor, columns: Tensor, **inputs: Any) -> Tensor:
     """Logits [M, vocabulary] at the M positions (rows[m], columns[m]) of a batch."""
     lm = language_model(model)
-    if any(getattr(lm.config, name, None) for name in OUTPUT_TRANSFORMS):
+    if _transforms(lm):
         return lm(**inputs).logits[rows, columns]
+    return lm.get_output_embeddings()(_hidden_at(lm, rows, columns, inputs))
+
+
+def loss_at(
+    model: Any, rows: Tensor, columns: Tensor, targets: Tensor, smoothing: float, **inputs: Any
+) -> Tensor:
+    """Summed cross-entropy of ``targets`` [M] at the M positions (rows[m], columns[m]).
+
+    With a frozen output layer, logits exist for ``CHUNK`` positions at a time.
+    """
+    lm = language_model(model)
+    head: Any = lm.get_output_embeddings()
+    frozen = not any(p.requires_grad for p in head.parameters())
+    plain = type(head) is nn.Linear and getattr(head, "bias", None) is None and frozen
+    if _transforms(lm) or not plain or smoothing:
+        logits = logits_at(model, rows, columns, **inputs)
+        return F.cross_entropy(logits.float(), targets, reduction="sum", label_smoothing=smoothing)
+    hidden = _hidden_at(lm, rows, columns, inputs)
+    loss: Tensor = _LinearCrossEntropy.apply(hidden, head.weight, targets)  # pyright: ignore[reportAssignmentType]
+    return loss
+
+
+def _transforms(lm: Any) -> bool:
+    return any(getattr(lm.config, name, None) for name in OUTPUT_TRANSFORMS)
+
+
+def _hidden_at(lm: Any, rows: Tensor, columns: Tensor, inputs: dict[str, Any]) -> Tensor:
     hidden: Tensor = backbone(lm)(**inputs).last_hidden_state
-    return lm.get_output_embeddings()(hidden[rows, columns])
+    return hidden[rows, columns]
+
+
+class _LinearCrossEntropy(torch.autograd.Function):
+    """Summed cross-entropy of ``hidden`` Wᵀ; the gradient of ``hidden`` is made on the way forward.
+
+    The idea is Liger Kernel's (arXiv:2410.10989): what a chunk's logits are needed for is done
+    while they are there.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, hidden: Tensor, weight: Tensor, targets: Tensor) -> Tensor:
+        total = torch.zeros((), dtype=torch.float32, device=hidden.device)
+        grads: list[Tensor] = []
+        for part, wanted in zip(hidden.split(CHUNK), targets.split(CHUNK), strict=True):
+            logprobs = torch.log_softmax(part @ weight.t(), dim=-1, dtype=torch.float32)
+            chosen = wanted.unsqueeze(1)
+            total -= logprobs.gather(1, chosen).sum()
+            if ctx.needs_input_grad[0]:
+                logits_grad = logprobs.exp_()
+                logits_grad.scatter_add_(1, chosen, -torch.ones_like(chosen, dtype=torch.float32))
+                grads.append(logits_grad.to(part.dtype) @ weight)
+        if grads:
+            ctx.save_for_backward(torch.cat(grads))
+        return total
+
+    @staticmethod
+    def backward(ctx: Any, *grad_outputs: Any) -> Any:
+        (grad,) = ctx.saved_tensors
+        return grad * grad_outputs[0].to(grad.dtype), None, None

@@ -40,3 +40,4 @@ def one_writer(folder: Path, prepare: Callable[[], None]) -> Generator[Path]:
                 shutil.copytree(folder, own)
         process.wait_for_everyone()
         yield own
+        process.wait_for_everyone()  # what the first one wrote is whole when any of them reads it

@@ -10,11 +10,10 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from assay.data.prompts import Encoded
-from assay.models.logits import backbone, logits_at
+from assay.models.logits import backbone, loss_at
 from assay.training.objectives import Batch
 
 LEAST_SAVED = 512  # tokens a batch; below it the extra forward pass costs more than it saves
@@ -52,14 +51,18 @@ class Sft:
 
     def loss(self, model: nn.Module, batch: Batch) -> Tensor:
         """Sum of token losses; logits only at the predicting positions."""
-        logits = _logits(model, batch)
-        return F.cross_entropy(
-            logits.float(), batch["targets"], reduction="sum", label_smoothing=self.smoothing
+        return loss_at(
+            model,
+            batch["rows"],
+            batch["columns"],
+            batch["targets"],
+            self.smoothing,
+            **_inputs(model, batch),
         )
 
 
-def _logits(model: Any, batch: Batch) -> Tensor:
-    """Logits [M, vocabulary] of the M trained predictions."""
+def _inputs(model: Any, batch: Batch) -> dict[str, Any]:
+    """What the model is called with."""
     inputs: dict[str, Any] = {
         "input_ids": batch["tokens"],
         "position_ids": batch["positions"],
@@ -69,7 +72,7 @@ def _logits(model: Any, batch: Batch) -> Tensor:
     if batch["prefix"] is not None:
         inputs["past_key_values"] = _prefix_cache(model, batch["prefix"], len(batch["tokens"]))
         inputs["use_cache"] = True
-    return logits_at(model, batch["rows"], batch["columns"], **inputs)
+    return inputs
 
 
 def _prefix_cache(model: Any, prefix: Tensor, rows: int) -> Any:
