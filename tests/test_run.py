@@ -16,7 +16,14 @@ import pytest
 import yaml
 
 from assay import files, run
-from assay.errors import DataError, GateError, Interrupted, PackageError
+from assay.errors import (
+    AssayError,
+    DataError,
+    GateError,
+    Interrupted,
+    PackageError,
+    StorageError,
+)
 from assay.evaluation.evidence import read_evidence, rescore
 from assay.models.pool import BasePool
 from assay.observability.progress import SILENT
@@ -258,6 +265,44 @@ def test_a_damaged_run_json_is_named(tmp_path: Path, content: str) -> None:
     (tmp_path / "run.json").write_text(content)
     with pytest.raises(DataError, match=r"run\.json: (not valid JSON|not a JSON object|lacks)"):
         _ = run.open_run(tmp_path).state
+
+
+def test_a_damaged_run_does_not_hide_the_others(tmp_path: Path) -> None:
+    done = run.train(load(label_recipe(tmp_path / "recipe")), root=tmp_path / "runs")
+    (tmp_path / "runs" / "other" / "local").mkdir(parents=True)
+    (tmp_path / "runs" / "other" / "local" / "run.json").write_text("{}")
+    assert [one.folder for one in run.list_runs(tmp_path / "runs")] == [done.folder]
+    [fault] = run.damaged_runs(tmp_path / "runs")
+    assert "other" in fault.cause and "--fresh" in fault.remedy
+
+
+@pytest.mark.parametrize("part", ["validation.json", "result.json", "rung/head.safetensors"])
+def test_damaged_records_of_an_unfinished_run_are_named(tmp_path: Path, part: str) -> None:
+    loaded = load(label_recipe(tmp_path / "recipe"))
+    done = run.train(loaded, root=tmp_path / "runs")
+    files.write_json(done.folder / "run.json", {**done.state, "status": "interrupted"})
+    path = done.folder / "rungs" / "tfidf" / part
+    path.write_bytes(b"{}" if path.suffix == ".json" else b"")
+    with pytest.raises(AssayError, match=r"lacks|cannot be read"):
+        run.train(loaded, root=tmp_path / "runs")
+
+
+def test_half_removed_a_run_is_not_complete(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loaded = load(label_recipe(tmp_path / "recipe"))
+    done = run.train(loaded, root=tmp_path / "runs")
+
+    def refuse(path: Path) -> None:
+        raise OSError(13, "Permission denied", str(path))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(run.shutil, "rmtree", refuse)
+        with pytest.raises(StorageError, match="permission denied"):
+            run.train(loaded, root=tmp_path / "runs", fresh=True)
+    with pytest.raises(DataError, match="lacks"):
+        run.train(loaded, root=tmp_path / "runs")
+    assert run.train(loaded, root=tmp_path / "runs", fresh=True).folder == done.folder
 
 
 def test_open_run_of_nothing(tmp_path: Path) -> None:

@@ -117,12 +117,30 @@ def open_run(folder: Path) -> Run:
 
 
 def list_runs(root: Path) -> list[Run]:
-    """Every run below ``root``, by name and profile; raises ``DataError`` if that is a file."""
+    """Every sound run below ``root``, by name and profile; raises ``DataError`` if that is a file."""
     if root.exists() and not root.is_dir():
         raise DataError(
             f"{root}: is a file, not a folder of runs", "Give the folder: --root FOLDER"
         )
+    return [run for run in _all_runs(root) if _damage(run) is None]
+
+
+def damaged_runs(root: Path) -> list[DataError]:
+    """What is wrong with the records of each run below ``root`` that cannot be read."""
+    return [fault for run in _all_runs(root) if (fault := _damage(run)) is not None]
+
+
+def _all_runs(root: Path) -> list[Run]:
     return [Run(path.parent) for path in sorted(root.glob("*/*/run.json"))]
+
+
+def _damage(run: Run) -> DataError | None:
+    """What is wrong with a run's record, or None."""
+    try:
+        _ = run.state
+    except DataError as error:
+        return error
+    return None
 
 
 def train(
@@ -177,6 +195,7 @@ def _clear(folder: Path, fresh: bool) -> None:
         )
     if fresh and ours:
         with files.storage_errors(folder):
+            files.write_json(folder / "run.json", {})  # half removed, it is not a run any more
             for path in folder.iterdir():
                 if path.is_dir():
                     shutil.rmtree(path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -89,6 +90,32 @@ def test_json_of_random_weights_is_always_valid(
     answer_validly(model, tokenizer, task(schema), ["the card", "lost", "system is", "a"], 6)
 
 
+FEW_KEYS = {
+    "type": "object",
+    "patternProperties": {"^(who|what|when|where|why)$": {"enum": ["x", "y"]}},
+    "additionalProperties": False,
+}
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_random_weights_give_no_key_twice_while_there_are_others(tiny: Any, seed: int) -> None:
+    model, tokenizer = tiny
+    randomise(model, seed)
+    [answer] = generate(
+        model,
+        tokenizer,
+        [tokenizer("the card")["input_ids"]],
+        [""],
+        constraint=compile_constraint(task(FEW_KEYS), tokenizer),
+        max_new_tokens=60,
+        terminators={tokenizer.eos_token_id},
+        progress=SILENT,
+    )
+    text = tokenizer.decode(answer.tokens, skip_special_tokens=True)
+    keys = re.findall(r'"(wh?[a-z]+)":', text)
+    assert len(set(keys[:5])) == len(keys[:5])  # a sixth key has no new name left
+
+
 @pytest.mark.parametrize("seed", range(4))
 def test_regex_of_random_weights_always_matches(tiny: Any, seed: int) -> None:
     model, tokenizer = tiny
@@ -160,6 +187,13 @@ def test_json_that_python_reads_but_json_forbids_is_refused() -> None:
     asked = task({"type": "object", "properties": {"x": {"type": "number"}}})
     for text in ('{"x": NaN}', '{"x": Infinity}'):
         with pytest.raises(ConstraintError, match="not JSON"):
+            validate(asked, (), text, "")
+
+
+def test_a_key_given_twice_is_refused() -> None:
+    asked = task({"type": "object"})
+    for text in ('{"a":1,"a":1}', '{"b":[{"a":1,"c":2,"a":3}]}'):
+        with pytest.raises(ConstraintError, match='the key "a" twice'):
             validate(asked, (), text, "")
 
 

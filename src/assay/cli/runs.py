@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from assay.cli import options
-from assay.cli.console import emit, line, seconds, stdout
+from assay.cli.console import emit, line, seconds, stderr, stdout
 from assay.errors import DataError, did_you_mean
 
 if TYPE_CHECKING:
@@ -45,9 +45,11 @@ def find_run(given: str, root: Path) -> Run:
 def list_(root: options.Root = options.RUNS, as_json: options.Json = False) -> None:
     """List every run below the root."""
     from assay.cli.show import STYLES
-    from assay.run import list_runs
+    from assay.run import damaged_runs, list_runs
 
     found = list_runs(root)
+    for fault in damaged_runs(root):
+        line(stderr(), f"{fault.cause}. {fault.remedy}", style="red")
     if as_json:
         emit([_row(run) for run in found])
         return

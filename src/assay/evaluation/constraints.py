@@ -6,6 +6,7 @@ was decoded is validated again afterwards, by other code.
 
 from __future__ import annotations
 
+import copy
 import json
 import re
 from collections.abc import Sequence
@@ -37,9 +38,15 @@ class Matcher(Protocol):
         """Take the tokens that must come next whatever the model says, and return them."""
         ...
 
+    def fork(self) -> Matcher:
+        """Another matcher in the same state."""
+        ...
+
 
 class Constraint(Protocol):
     """Starts a fresh ``Matcher`` for each answer."""
+
+    unique_keys: bool  # whether answers are JSON, in which no key of an object may come twice
 
     def start(self, source: str) -> Matcher:
         """The state before the first token of an answer to ``source``."""
@@ -52,6 +59,8 @@ class Constraint(Protocol):
 
 class Grammar:
     """A constraint that llguidance compiles."""
+
+    unique_keys = False
 
     def __init__(self, tokenizer: Any, grammar: str, what: str) -> None:
         self._tokenizer = _ll_tokenizer(tokenizer)
@@ -78,11 +87,20 @@ class Grammar:
         return (ends, quotes) if _in_string(text) else (ends, brackets, quotes, commas)
 
 
-class GroundedGrammar(Grammar):
+class JsonGrammar(Grammar):
+    """A JSON Schema, compiled once."""
+
+    unique_keys = True
+
+    def __init__(self, tokenizer: Any, schema: dict[str, Any]) -> None:
+        super().__init__(tokenizer, _json_grammar(schema), "task.schema")
+
+
+class GroundedGrammar(JsonGrammar):
     """A JSON Schema whose free strings are words of the source: compiled for each source."""
 
     def __init__(self, tokenizer: Any, schema: dict[str, Any]) -> None:
-        super().__init__(tokenizer, _json_grammar(grounded_schema(schema, "a b")), "task.schema")
+        super().__init__(tokenizer, grounded_schema(schema, "a b"))
         self._schema = schema
 
     def start(self, source: str) -> Matcher:
@@ -144,6 +162,11 @@ class _GrammarMatcher:
         self._take(tokens)
         return tokens
 
+    def fork(self) -> _GrammarMatcher:
+        ahead = copy.copy(self)  # the bitmask is scratch space: it may be shared
+        ahead._matcher = self._matcher.deep_copy()
+        return ahead
+
     def _take(self, tokens: list[int]) -> None:
         if not self._matcher.consume_tokens(tokens):
             raise ConstraintError(
@@ -160,13 +183,18 @@ def _ll_tokenizer(tokenizer: Any) -> Any:
 
 
 @lru_cache(maxsize=8)
+def token_texts(tokenizer: Any) -> list[str]:
+    """The text of every token by itself."""
+    return tokenizer.batch_decode([[token] for token in range(len(tokenizer))])
+
+
+@lru_cache(maxsize=8)
 def _closers(tokenizer: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Tokens that end the text, are closing brackets, are a single quote, are a single comma."""
     size = len(tokenizer)
     ends, brackets, quotes, commas = (np.zeros(size, dtype=bool) for _ in range(4))
     ends[tokenizer.eos_token_id] = True
-    for token in range(size):
-        text: str = tokenizer.decode([token])
+    for token, text in enumerate(token_texts(tokenizer)):
         if text == '"':
             quotes[token] = True
         elif text == ",":
@@ -225,7 +253,7 @@ def compile_constraint(task: Task, tokenizer: Any) -> Constraint | None:
     if task.json_schema is not None and task.grounded:
         return GroundedGrammar(tokenizer, task.json_schema)
     if task.json_schema is not None:
-        return Grammar(tokenizer, _json_grammar(task.json_schema), "task.schema")
+        return JsonGrammar(tokenizer, task.json_schema)
     if task.regex is not None:
         from llguidance import LLMatcher
 
@@ -238,6 +266,16 @@ def _validator(schema: str) -> Any:
     from jsonschema import Draft202012Validator
 
     return Draft202012Validator(json.loads(schema))
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Python keeps the last of two equal keys; other readers keep the first, or refuse."""
+    value = dict(pairs)
+    if len(value) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ConstraintError(f'the answer gives the key "{twice}" twice')
+    return value
 
 
 def _refuse_constant(name: str) -> None:
@@ -254,7 +292,7 @@ def validate(task: Task, labels: Sequence[str], text: str, source: str) -> Any:
         assert task.json_schema is not None
         schema = grounded_schema(task.json_schema, source) if task.grounded else task.json_schema
         try:
-            value = json.loads(text, parse_constant=_refuse_constant)
+            value = json.loads(text, parse_constant=_refuse_constant, object_pairs_hook=_unique)
         except json.JSONDecodeError as error:
             raise ConstraintError(f"the answer is not JSON: {error.msg} at {error.pos}") from error
         for fault in _validator(json.dumps(schema)).iter_errors(value):

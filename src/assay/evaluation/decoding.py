@@ -8,6 +8,7 @@ leaves the batch.
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -18,7 +19,8 @@ import torch
 from torch import Tensor
 
 from assay.errors import ConstraintError
-from assay.evaluation.constraints import Constraint, LabelTrie, Matcher, Node
+from assay.evaluation.constraints import Constraint, LabelTrie, Matcher, Node, token_texts
+from assay.evaluation.keys import KeyReader
 from assay.models.logits import logits_at
 from assay.observability.progress import Progress, Task
 
@@ -185,6 +187,8 @@ class _Row:
         self.pending = list(prompt)  # to be fed before the next token can be chosen
         self.allowed: np.ndarray | None = None  # mask [vocabulary] of the tokens to choose from
         self.done = False
+        unique = constraint is not None and constraint.unique_keys
+        self.keys = KeyReader() if unique else None
         self._settle()
 
     def take(self, token: int, logprob: float) -> None:
@@ -215,18 +219,47 @@ class _Row:
             return
         self.answer.tokens.append(token)
         self.pending.append(token)
+        if self.keys is not None and token not in self.terminators:
+            self.keys.feed(token_texts(self.tokenizer)[token])
         overtime = OVERTIME if self.matcher is not None else 0
         self.answer.complete = token in self.terminators
         self.done = self.answer.complete or len(self.answer.tokens) >= self.limit + overtime
 
     def _narrowed(self, allowed: np.ndarray) -> np.ndarray:
-        """In overtime, only the most decisive of the closing tokens that are allowed."""
+        """Without a second time the same key; in overtime, only the most decisive closing tokens."""
+        if self.keys is not None:
+            allowed = self._with_new_keys(self.keys, allowed)
         if self.constraint is not None and len(self.answer.tokens) >= self.limit:
             text: str = self.tokenizer.decode(self.answer.tokens)
             for closing in self.constraint.closing(text):
                 if (allowed & closing).any():
                     return allowed & closing
         return allowed
+
+    def _with_new_keys(self, keys: KeyReader, allowed: np.ndarray) -> np.ndarray:
+        """Without the tokens that lead to a key given before, unless there is no other."""
+        if not keys.in_new_key:
+            return allowed
+        assert self.matcher is not None
+        texts = token_texts(self.tokenizer)
+        kept = allowed.copy()
+        for token in np.flatnonzero(allowed).tolist():
+            if keys.may_repeat(texts[token]):
+                kept[token] = _leads_to_a_new_key(self.matcher, keys, token, texts)
+        return kept if kept.any() else allowed
+
+
+def _leads_to_a_new_key(matcher: Matcher, keys: KeyReader, token: int, texts: list[str]) -> bool:
+    """Whether, after ``token``, the grammar leaves a key that the object does not have yet."""
+    ahead, read = matcher.fork(), copy.deepcopy(keys)
+    ahead.advance(token)
+    read.feed(texts[token] + "".join(texts[t] for t in ahead.forced()))
+    if read.repeated or not read.in_new_key:
+        return not read.repeated
+    return any(
+        not read.may_repeat(texts[t]) or _leads_to_a_new_key(ahead, read, t, texts)
+        for t in np.flatnonzero(ahead.allowed()).tolist()
+    )
 
 
 def _run(batch: _Batch, rows: list[_Row], bar: Task | None = None) -> None:

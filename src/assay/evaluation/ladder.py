@@ -150,7 +150,9 @@ def climb_rung(climb: Climb, settings: RungSettings, below: Sequence[Step]) -> S
         rung = load_rung(folder / "rung", climb.progress, climb.pool)
         saved = _saved_answers(folder / "validation.json")
         if saved is not None:
-            return Step(settings.kind, rung, saved, files.read_json(result))
+            return Step(
+                settings.kind, rung, saved, files.read_object(result, "validation", "passes")
+            )
     began = time.perf_counter()
     rung = _fit(climb, settings, folder)
     rung = _calibrated(climb, rung)
@@ -305,7 +307,7 @@ def _save_answers(path: Path, answers: Answers) -> None:
 def _saved_answers(path: Path) -> Answers | None:
     if not path.is_file():
         return None
-    saved: dict[str, Any] = files.read_json(path)
+    saved = files.read_object(path, "name", "seconds", "predictions")
     predictions = [
         replace(
             Prediction(**{k: v for k, v in row.items() if k != "scores"}),

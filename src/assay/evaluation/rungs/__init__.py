@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from assay.errors import PackageError
+from safetensors import SafetensorError
+
+from assay.errors import AssayError, PackageError
 from assay.evaluation.predictions import Rung
 from assay.evaluation.rungs.card import BaseCard, Card
 from assay.models.pool import BasePool
@@ -17,6 +19,18 @@ def load_rung(folder: Path, progress: Progress, pool: BasePool) -> Rung:
     Raises ``PackageError`` when the folder is not a saved rung, ``ModelError`` when its base is
     missing or has other bytes than those it was trained on.
     """
+    try:
+        return _load(folder, progress, pool)
+    except AssayError:
+        raise
+    except (SafetensorError, KeyError, RuntimeError) as error:
+        raise PackageError(
+            f"{folder}: the saved rung cannot be read ({type(error).__name__}: {error})",
+            "It is damaged: train it again with --fresh, or fetch the package again.",
+        ) from error
+
+
+def _load(folder: Path, progress: Progress, pool: BasePool) -> Rung:
     card = Card.read(folder)
     if card.kind in ("majority", "nearest"):
         from assay.evaluation.rungs.simple import Majority, Nearest
