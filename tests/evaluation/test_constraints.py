@@ -11,7 +11,7 @@ import torch
 
 from assay.errors import ConstraintError
 from assay.evaluation.constraints import LabelTrie, compile_constraint, label_trie, validate
-from assay.evaluation.decoding import generate, score_labels
+from assay.evaluation.decoding import Generated, _Row, generate, score_labels, stream
 from assay.observability.progress import SILENT
 from assay.recipe.schema import Task
 
@@ -114,6 +114,50 @@ def test_random_weights_give_no_key_twice_while_there_are_others(tiny: Any, seed
     text = tokenizer.decode(answer.tokens, skip_special_tokens=True)
     keys = re.findall(r'"(wh?[a-z]+)":', text)
     assert len(set(keys[:5])) == len(keys[:5])  # a sixth key has no new name left
+
+
+@pytest.mark.parametrize("more", [False, True])
+def test_an_answer_that_would_repeat_a_key_ends_if_nothing_else_has_to_follow(
+    tiny: Any, more: bool
+) -> None:
+    tokenizer = tiny[1]
+    around: dict[str, Any] = {"type": "object", "properties": {"slots": FEW_KEYS}}
+    if more:
+        around["properties"]["end"] = {"enum": ["y", "z"]}  # a choice is left
+    around |= {"required": list(around["properties"]), "additionalProperties": False}
+    constraint = compile_constraint(task(around), tokenizer)
+    answer, ends = Generated(), {tokenizer.eos_token_id}
+    row = _Row(answer, tokenizer, constraint, 60, ends, [], "")
+    text = '{"slots":{"who":"x","who'
+    while True:
+        written = tokenizer.decode(answer.tokens)
+        assert text.startswith(written)
+        if row.repeating is not None and row.repeating.any():
+            break
+        for token in tokenizer(text[len(written) :])["input_ids"]:
+            assert row.allowed is not None and row.allowed[token]
+            row.take(token, -0.5)
+            break
+    assert answer.tokens[: row.sure] != answer.tokens  # a stream does not show the comma yet
+    if more:
+        assert not row.close() and not answer.complete
+        return
+    assert row.close() and answer.complete and row.sure == len(answer.tokens)
+    assert tokenizer.decode(answer.tokens, skip_special_tokens=True) == '{"slots":{"who":"x"}}'
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_a_stream_of_keys_joins_to_the_answer(tiny: Any, seed: int) -> None:
+    model, tokenizer = tiny
+    randomise(model, seed)
+    prompt = tokenizer("the card")["input_ids"]
+    constraint = compile_constraint(task(FEW_KEYS), tokenizer)
+    ends = {tokenizer.eos_token_id}
+    settings: Any = {"constraint": constraint, "max_new_tokens": 60, "terminators": ends}
+    [answer] = generate(model, tokenizer, [prompt], [""], progress=SILENT, **settings)
+    joined = "".join(stream(model, tokenizer, prompt, "", **settings))
+    assert joined == tokenizer.decode(answer.tokens, skip_special_tokens=True)
+    validate(task(FEW_KEYS), (), joined, "")
 
 
 @pytest.mark.parametrize("seed", range(4))

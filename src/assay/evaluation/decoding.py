@@ -28,6 +28,7 @@ BATCH = 64
 MOST_ROWS = 256
 CACHE_BYTES = 2**30  # keys and values of one batch
 PASS_COST = 32  # what a pass costs by itself, in tokens of a row, as measured on two CPU cores
+MOST_CLOSING = 32  # tokens that close an answer
 OVERTIME = 512  # tokens beyond the limit for bringing an answer to its end: required keys are long
 COMPACT = 0.75  # below this share of live rows, finished ones are cut out of the cache
 
@@ -189,10 +190,17 @@ class _Row:
         self.done = False
         unique = constraint is not None and constraint.unique_keys
         self.keys = KeyReader() if unique else None
+        self.repeating: np.ndarray | None = None  # tokens left out because they repeat a key
+        # Before the last comma: how many tokens, their log-likelihood, and the matcher's state.
+        self._before_comma: tuple[int, float, Matcher] | None = None
         self._settle()
 
     def take(self, token: int, logprob: float) -> None:
         """Append the token chosen, and all that then has no alternative."""
+        if self.keys is not None and "," in token_texts(self.tokenizer)[token]:
+            assert self.matcher is not None
+            count = len(self.answer.tokens)
+            self._before_comma = (count, self.answer.logprob, self.matcher.fork())
         self.answer.logprob += logprob
         self._append(token)
         if self.matcher is not None and not self.done:
@@ -203,16 +211,59 @@ class _Row:
         """Append what is forced, until there is a choice for the model to make."""
         while self.matcher is not None and not self.done:
             for token in self.matcher.forced():
-                self._append(token)
+                self._append_forced(token)
             if self.done:
                 return
             self.allowed = self._narrowed(self.matcher.allowed())
             if np.count_nonzero(self.allowed) != 1:
                 return
             only = int(self.allowed.argmax())
-            self._append(only)
+            self._append_forced(only)
             if not self.done:
                 self.matcher.advance(only)
+
+    def close(self) -> bool:
+        """End the answer before the pair that was begun, if nothing else has to follow.
+
+        For when the model's own choice is a key that the object has: it has nothing new to say.
+        """
+        if self._before_comma is None or self.constraint is None:
+            return False
+        count, logprob, matcher = self._before_comma
+        matcher, tokens = matcher.fork(), self.answer.tokens[:count]
+        while len(tokens) < count + MOST_CLOSING:
+            token = self._closing_token(matcher, self.tokenizer.decode(tokens))
+            if token is None:
+                return False
+            tokens.append(token)
+            if token not in self.terminators:
+                matcher.advance(token)
+                tokens += matcher.forced()
+            if tokens[-1] in self.terminators:
+                self.answer.tokens[:], self.answer.logprob = tokens, logprob
+                self.answer.complete = self.done = True
+                return True
+        return False
+
+    def _closing_token(self, matcher: Matcher, text: str) -> int | None:
+        assert self.constraint is not None
+        allowed = matcher.allowed()
+        for closing in self.constraint.closing(text)[:2]:  # the end, else what closes one thing
+            found = np.flatnonzero(allowed & closing).tolist()
+            if found:
+                return max(found, key=lambda token: len(token_texts(self.tokenizer)[token]))
+        return None
+
+    @property
+    def sure(self) -> int:
+        """How many tokens stay: a pair is taken back while its key is not known."""
+        begun = self.keys is not None and self.keys.in_new_key and not self.done
+        return self._before_comma[0] if begun and self._before_comma else len(self.answer.tokens)
+
+    def _append_forced(self, token: int) -> None:
+        if "," in token_texts(self.tokenizer)[token]:
+            self._before_comma = None  # what comes after a comma without a choice is required
+        self._append(token)
 
     def _append(self, token: int) -> None:
         if self.done:
@@ -227,6 +278,7 @@ class _Row:
 
     def _narrowed(self, allowed: np.ndarray) -> np.ndarray:
         """Without a second time the same key; in overtime, only the most decisive closing tokens."""
+        self.repeating = None
         if self.keys is not None:
             allowed = self._with_new_keys(self.keys, allowed)
         if self.constraint is not None and len(self.answer.tokens) >= self.limit:
@@ -246,7 +298,10 @@ class _Row:
         for token in np.flatnonzero(allowed).tolist():
             if keys.may_repeat(texts[token]):
                 kept[token] = _leads_to_a_new_key(self.matcher, keys, token, texts)
-        return kept if kept.any() else allowed
+        if not kept.any():
+            return allowed
+        self.repeating = allowed & ~kept
+        return kept
 
 
 def _leads_to_a_new_key(matcher: Matcher, keys: KeyReader, token: int, texts: list[str]) -> bool:
@@ -291,14 +346,24 @@ def _advance(batch: _Batch, rows: Sequence[_Row]) -> None:
     logits = batch.feed(fed, wanted=ready)
     if not ready:
         return
+    repeated = [_best_repeated(rows[i], logits[place]) for place, i in enumerate(ready)]
     allowed = [mask for i in ready if (mask := rows[i].allowed) is not None]
     if allowed:
         mask = torch.from_numpy(np.stack(allowed))
         logits = logits[:, : mask.shape[1]].masked_fill_(~mask, float("-inf"))
     best, tokens = logits.max(dim=1)
     logprobs = best - torch.logsumexp(logits, dim=1)
-    for i, token, logprob in zip(ready, tokens.tolist(), logprobs.tolist(), strict=True):
-        rows[i].take(token, logprob)
+    chosen = zip(ready, tokens.tolist(), logprobs.tolist(), best.tolist(), repeated, strict=True)
+    for i, token, logprob, value, rival in chosen:
+        if rival <= value or not rows[i].close():
+            rows[i].take(token, logprob)
+
+
+def _best_repeated(row: _Row, logits: Tensor) -> float:
+    """The logit of the likeliest token that was left out because it repeats a key."""
+    if row.repeating is None or not row.repeating.any():
+        return -math.inf
+    return float(logits[torch.from_numpy(np.flatnonzero(row.repeating))].max())
 
 
 def _width(pending: Sequence[int]) -> int:
@@ -455,7 +520,7 @@ def stream(
         batch = _Batch(model, tokenizer.pad_token_id, 1)
     shown = ""
     while True:
-        kept = [token for token in answer.tokens if token not in terminators]
+        kept = [token for token in answer.tokens[: row.sure] if token not in terminators]
         text: str = tokenizer.decode(kept, skip_special_tokens=True)
         if row.done or not text.endswith("\ufffd"):
             if len(text) > len(shown):
