@@ -15,6 +15,9 @@ from typing import Any
 
 from assay.errors import DataError, StorageError
 
+NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
+NO_PERMISSION = (errno.EACCES, errno.EPERM, errno.EROFS)
+
 
 def home() -> Path:
     """Where Assay keeps bases, keys and caches: ``$ASSAY_HOME`` or ``~/.cache/assay``."""
@@ -61,12 +64,17 @@ def fsync_directory(folder: Path) -> None:
 
 @contextmanager
 def storage_errors(path: Path) -> Generator[None]:
-    """Turn the operating system's storage errors at ``path`` into ``StorageError``."""
+    """Turn the operating system's storage errors at ``path`` into ``StorageError``.
+
+    Those are: no space, no permission. Others, such as a file that is not there, stay as they are.
+    """
     try:
         yield
     except StorageError:
         raise
     except OSError as error:
+        if error.errno not in (*NO_SPACE, *NO_PERMISSION):
+            raise
         raise storage_error(error, path) from error
     except Exception as error:
         # safetensors wraps the system's error in a class of its own, its number as text only.
@@ -78,13 +86,13 @@ def storage_errors(path: Path) -> Generator[None]:
 def storage_error(error: OSError, path: Path | None = None) -> StorageError:
     """What the operating system said about a path, as an error with a remedy."""
     place = path or error.filename or "the system"
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+    if error.errno in NO_SPACE:
         free = shutil.disk_usage(_existing(Path(place))).free // 2**20
         return StorageError(
             f"{place}: no space left on the disk ({free} MB free)",
             "Free some space and run the same command again: finished work is kept.",
         )
-    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+    if error.errno in NO_PERMISSION:
         return StorageError(
             f"{place}: permission denied", "Change its permissions, or name another place."
         )
