@@ -324,6 +324,8 @@ def test_language_model_learns_json_and_every_form_of_it_agrees(
     ladder = {entry["kind"]: entry for entry in done.ladder}
     assert ladder["llm"]["validation"]["valid"] == 1.0
     assert ladder["llm"]["training"]["steps"] > 0
+    # Calibration asks the same items first: what is remembered still cost its time.
+    assert ladder["llm"]["ms_per_item"] > 10 * ladder["majority"]["ms_per_item"]
     losses = [row["loss"] for row in done.curves()["llm"] if "loss" in row]
     assert losses[-1] < 0.95 * losses[0]  # a random base under a rank-4 adapter learns little
 

@@ -139,7 +139,8 @@ def answer(name: str, rung: Rung, examples: Sequence[Example], progress: Progres
     """Predictions and how long they took."""
     began = time.perf_counter()
     predictions = rung.predict(examples, progress)
-    return Answers(name, predictions, time.perf_counter() - began)
+    seconds = time.perf_counter() - began + getattr(rung, "remembered_seconds", 0.0)
+    return Answers(name, predictions, seconds)
 
 
 def climb_rung(climb: Climb, settings: RungSettings, below: Sequence[Step]) -> Step:

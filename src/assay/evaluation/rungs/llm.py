@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -59,6 +60,8 @@ class LanguageModel:
             )
         self._constraint: Constraint | None = None
         self._answered: dict[tuple[int, ...], Generated] = {}
+        self._decoding_seconds = 0.0  # of the answers remembered
+        self.remembered_seconds = 0.0  # what the last call would have taken, had it not been asked
 
     # -- making one -----------------------------------------------------------------------
 
@@ -188,8 +191,12 @@ class LanguageModel:
             for prompt, example in zip(prompts, examples, strict=True)
             if prompt not in self._answered
         }
+        self.remembered_seconds = 0.0 if new else self._decoding_seconds
+        began = time.perf_counter()
         with self.shared.using(self.adapter) as model:
             answers = self.generate(model, list(new), list(new.values()), progress)
+        if new:
+            self._decoding_seconds = time.perf_counter() - began
         known = {**self._answered, **dict(zip(new, answers, strict=True))}
         self._answered = {prompt: known[prompt] for prompt in prompts}
         return list(map(known.__getitem__, prompts))
