@@ -11,6 +11,7 @@ from assay.evaluation.predictions import Rung
 from assay.evaluation.rungs.card import BaseCard, Card
 from assay.models.pool import BasePool
 from assay.observability.progress import Progress
+from assay.training.memory import is_out_of_memory
 
 
 def load_rung(folder: Path, progress: Progress, pool: BasePool) -> Rung:
@@ -24,6 +25,8 @@ def load_rung(folder: Path, progress: Progress, pool: BasePool) -> Rung:
     except AssayError:
         raise
     except (SafetensorError, KeyError, RuntimeError) as error:
+        if is_out_of_memory(error):
+            raise
         raise PackageError(
             f"{folder}: the saved rung cannot be read ({type(error).__name__}: {error})",
             "It is damaged: train it again with --fresh, or fetch the package again.",
