@@ -22,7 +22,7 @@ from typing import Any
 
 import psutil
 
-BATCH, RANK, ALPHA, RATE = 8, 16, 32, 1e-3
+BATCH, RANK, ALPHA, RATE = 16, 16, 32, 1e-3
 WAYS = ("assay", "trl-bf16", "trl-default")
 
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from assay.models.attention import LONGEST, NAME, attend, use
+from assay.models.attention import LONGEST, NAME, attend, shares_prefix, use
 
 
 @pytest.mark.parametrize("heads,groups", [(4, 4), (6, 2), (9, 3)])
@@ -74,3 +74,33 @@ def test_it_takes_the_place_of_sdpa_and_of_nothing_else(tiny: Any) -> None:
         use(model)
         assert model.config._attn_implementation == NAME
         torch.testing.assert_close(model(input_ids=ids).logits, expected, atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("width", [5, LONGEST])
+def test_rows_after_a_prefix_attend_as_rows_of_their_own(width: int) -> None:
+    module = nn.Module()
+    module.num_key_value_groups = 2  # pyright: ignore[reportAttributeAccessIssue]
+    rows, prefix = 3, 4
+    generator = torch.Generator().manual_seed(6)
+    q, k, v = (
+        torch.randn(1, heads, prefix + rows * width, 8, generator=generator) for heads in (4, 2, 2)
+    )
+    seen = torch.ones(rows, 1, width, prefix, dtype=torch.bool)
+    own = torch.ones(rows, 1, width, width, dtype=torch.bool).tril()
+    together, _ = attend(module, q, k, v, torch.cat([seen, own], dim=3))
+    for row in range(rows):
+        start = prefix + row * width
+        at = [*range(prefix), *range(start, start + width)]
+        alone = nn.functional.scaled_dot_product_attention(
+            q[:, :, at], k[:, :, at], v[:, :, at], is_causal=True, enable_gqa=True
+        ).transpose(1, 2)
+        torch.testing.assert_close(together[:, at], alone, atol=1e-5, rtol=1e-5)
+
+
+def test_a_prefix_is_shared_only_where_attention_alone_mixes_tokens(tiny: Any) -> None:
+    model, _ = tiny
+    assert not shares_prefix(model)
+    use(model)
+    assert shares_prefix(model)
+    model.config.layer_types = ["full_attention", "linear_attention"]
+    assert not shares_prefix(model)

@@ -95,8 +95,7 @@ def _load(loader: Any, ref: BaseRef, options: dict[str, Any]) -> Any:
     model.requires_grad_(False)
     if "quantization_config" not in options:
         model.to(device())
-    if next(model.parameters()).device.type == "cpu":
-        attention.use(model)
+    attention.use(model)
     return model.eval()
 
 

@@ -62,8 +62,16 @@ def hugging_face(model: Any, items: list[Encoded]) -> tuple[float, dict[str, Any
     }
 
 
-@pytest.mark.parametrize("attention", ["sdpa", "our own"])
-@pytest.mark.parametrize("way", ["plain", "shared prefix", "packed"])
+@pytest.mark.parametrize(
+    "way,attention",
+    [
+        ("plain", "sdpa"),
+        ("plain", "our own"),
+        ("packed", "sdpa"),
+        ("packed", "our own"),
+        ("shared prefix", "our own"),
+    ],
+)
 def test_loss_and_gradients_are_hugging_faces(tiny: Any, way: str, attention: str) -> None:
     model = adapted(tiny)
     items = examples()
@@ -71,10 +79,9 @@ def test_loss_and_gradients_are_hugging_faces(tiny: Any, way: str, attention: st
     if attention == "our own":
         use(model.get_base_model())
     objective = Sft(share_prefix=way == "shared prefix", pack_to=40 if way == "packed" else None)
-    objective.least_saved = 0
     batch = objective.collate(items)
-    assert (batch["prefix"] is not None) is (way == "shared prefix")
-    assert (len(batch["tokens"]) < len(items)) is (way == "packed")
+    rows = {"plain": 5, "packed": 3, "shared prefix": 1}
+    assert len(batch["tokens"]) == rows[way]
     loss, gradients = loss_and_gradients(model, objective, items)
     assert loss == pytest.approx(expected, rel=1e-5)
     assert gradients.keys() == wanted.keys() and wanted
@@ -99,11 +106,26 @@ def test_weight_is_the_number_of_predicted_tokens() -> None:
         assert len(objective.collate([item])["targets"]) == objective.weight(item)
 
 
-def test_a_short_prefix_is_not_worth_a_pass() -> None:
-    assert Sft().collate(examples())["prefix"] is None
+def test_a_shared_prefix_is_laid_out_once() -> None:
+    items = examples()
+    longest = max(len(item.tokens) for item in items) - 12
+    assert Sft().collate(items)["tokens"].shape == (1, 12 + 5 * longest)
+    alone = Sft().collate(items[:1])
+    assert alone["tokens"].tolist() == [items[0].tokens]
+
+
+def test_the_prefix_ends_before_what_is_trained(tiny: Any) -> None:
+    model = adapted(tiny)
+    use(model.get_base_model())
+    item = examples()[0]
+    same = [Encoded(str(n), item.tokens, [False] * 5 + [True] * 16) for n in range(3)]
+    objective = Sft()
+    assert objective.collate(same)["tokens"].shape == (1, 4 + 3 * 17)
+    alone = float(objective.loss(model, objective.collate(same[:1])))
+    assert float(objective.loss(model, objective.collate(same))) == pytest.approx(3 * alone)
 
 
 def test_smoothing_raises_the_loss(tiny: Any) -> None:
     model = adapted(tiny)
-    batch = Sft().collate(examples())
+    batch = Sft(share_prefix=False).collate(examples())
     assert float(Sft(smoothing=0.1).loss(model, batch)) != float(Sft().loss(model, batch))

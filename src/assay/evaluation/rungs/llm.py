@@ -28,6 +28,7 @@ from assay.evaluation.decoding import Generated, generate, score_labels, stream
 from assay.evaluation.predictions import Prediction
 from assay.evaluation.rungs.card import Card
 from assay.evaluation.rungs.linear import log_softmax
+from assay.models.attention import shares_prefix
 from assay.models.lora import attach, load_adapter, require_delta
 from assay.models.pool import SharedCausal
 from assay.observability.progress import Progress
@@ -96,7 +97,8 @@ class LanguageModel:
         if settings.activation_checkpointing:
             adapted.enable_input_require_grads()
             adapted.gradient_checkpointing_enable()
-        shareable = recipe.adapter.dropout == 0 and not settings.activation_checkpointing
+        # A prefix computed once a batch would have one dropout mask for all rows.
+        shareable = recipe.adapter.dropout == 0 and shares_prefix(shared.causal.model)
         objective = Sft(
             share_prefix=shareable,
             pack_to=recipe.data.max_tokens if settings.packing else None,

@@ -7,16 +7,13 @@ of a batch share at their start (system turn, template) go through the model onc
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from assay.data.prompts import Encoded
-from assay.models.logits import backbone, loss_at
+from assay.models.logits import loss_at
 from assay.training.objectives import Batch
-
-LEAST_SAVED = 512  # tokens a batch; below it the extra forward pass costs more than it saves
 
 
 class Sft:
@@ -28,7 +25,6 @@ class Sft:
         self, *, share_prefix: bool = True, pack_to: int | None = None, smoothing: float = 0.0
     ) -> None:
         self.share_prefix = share_prefix and pack_to is None
-        self.least_saved = LEAST_SAVED
         self.pack_to = pack_to
         self.smoothing = smoothing
 
@@ -45,9 +41,7 @@ class Sft:
         if self.pack_to is not None:
             return _layout(_pack(items, self.pack_to), prefix=[])
         shared = _shared_prefix(items) if self.share_prefix and len(items) > 1 else 0
-        pays = shared * (len(items) - 1) >= self.least_saved
-        prefix = items[0].tokens[:shared] if pays else []
-        return _layout([[item] for item in items], prefix)
+        return _layout([[item] for item in items], items[0].tokens[:shared])
 
     def loss(self, model: nn.Module, batch: Batch) -> Tensor:
         """Sum of token losses; logits only at the predicting positions."""
@@ -57,40 +51,11 @@ class Sft:
             batch["columns"],
             batch["targets"],
             self.smoothing,
-            **_inputs(model, batch),
+            input_ids=batch["tokens"],
+            position_ids=batch["positions"],
+            attention_mask=batch["mask"],
+            use_cache=False,
         )
-
-
-def _inputs(model: Any, batch: Batch) -> dict[str, Any]:
-    """What the model is called with."""
-    inputs: dict[str, Any] = {
-        "input_ids": batch["tokens"],
-        "position_ids": batch["positions"],
-        "attention_mask": batch["mask"],
-        "use_cache": False,
-    }
-    if batch["prefix"] is not None:
-        inputs["past_key_values"] = _prefix_cache(model, batch["prefix"], len(batch["tokens"]))
-        inputs["use_cache"] = True
-    return inputs
-
-
-def _prefix_cache(model: Any, prefix: Tensor, rows: int) -> Any:
-    """Keys and values of the shared prefix, computed once and seen by every row.
-
-    ``expand`` keeps the graph: the backward pass sums the rows' gradients into the one prefix.
-    """
-    from transformers import DynamicCache
-
-    cache: Any = DynamicCache(config=model.config)
-    length = prefix.shape[1]
-    causal = torch.ones(1, 1, length, length, dtype=torch.bool, device=prefix.device).tril()
-    inputs = {"input_ids": prefix, "attention_mask": causal}
-    backbone(model)(**inputs, past_key_values=cache, use_cache=True)
-    for layer in cache.layers:
-        layer.keys = layer.keys.expand(rows, -1, -1, -1)
-        layer.values = layer.values.expand(rows, -1, -1, -1)
-    return cache
 
 
 def _shared_prefix(items: Sequence[Encoded]) -> int:
@@ -124,7 +89,10 @@ def _pack(items: Sequence[Encoded], width: int) -> list[list[Encoded]]:
 
 
 def _layout(packed: Sequence[Sequence[Encoded]], prefix: list[int]) -> Batch:
-    """Tensors of the rows after ``prefix``; attention stays inside each packed item."""
+    """Tensors of the rows; attention stays inside each packed item.
+
+    A prefix is laid out once, before the rows, all in a single row (``models.attention``).
+    """
     start = len(prefix)
     width = max(sum(len(item.tokens) for item in row) for row in packed) - start
     B = len(packed)
@@ -151,8 +119,12 @@ def _layout(packed: Sequence[Sequence[Encoded]], prefix: list[int]) -> Batch:
     causal = torch.ones(width, width, dtype=torch.bool).tril()
     same = (owner.unsqueeze(2) == owner.unsqueeze(1)) & causal
     seen = torch.ones(B, width, start, dtype=torch.bool)
+    if prefix:
+        tokens = torch.cat([torch.tensor(prefix), tokens.flatten()]).unsqueeze(0)
+        positions = torch.cat([torch.arange(start), positions.flatten()]).unsqueeze(0)
+        columns = [start + b * width + column for b, column in zip(rows, columns, strict=True)]
+        rows = [0] * len(rows)
     return {
-        "prefix": torch.tensor([prefix]) if prefix else None,
         "tokens": tokens,
         "positions": positions,
         "mask": torch.cat([seen, same], dim=2).unsqueeze(1),
