@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from assay.data.records import Example, Turn
+from assay.errors import TrainingError
 from assay.evaluation.rungs import encoder as room
 from assay.evaluation.rungs.card import Card
 from assay.evaluation.rungs.encoder import SHARES, FineTunedEncoder
@@ -119,3 +120,14 @@ def test_the_blend_is_the_share_that_validates_best(
     )
     assert loss == pytest.approx(min(tried), abs=1e-3)
     assert len(set(tried)) == len(SHARES)
+
+
+def test_words_are_hidden_only_where_there_is_a_mask_token(folder: Path, tmp_path: Path) -> None:
+    base = embedder(folder)
+    base.tokenizer.mask_token = None
+    card = Card(kind="encoder", task=Task(output="label"), labels=LABELS)
+    settings = Training(word_dropout=0.1, sinks=[])
+    with pytest.raises(TrainingError, match="tiny-bert has no mask token"):
+        FineTunedEncoder.fit(
+            card, examples(30), examples(9, 500), base, None, settings, tmp_path, SILENT
+        )

@@ -37,6 +37,14 @@ def faults_of(name: str, *overrides: str) -> str:
         ("gate.thresholds.accuracy=-1", "between 0 and 1, but is the number -1"),
         ("ladder.1.adapter.rank=4", "ladder.1.adapter: only an encoder has its own adapter"),
         ("ladder.0.training.epochs=4", "ladder.0.training: tfidf is not trained by the loop"),
+        (
+            "training.word_dropout=0.1",
+            "training.word_dropout: has no effect on ladder.1, an llm",
+        ),
+        (
+            "ladder.1={kind: encoder, training: {packing: true}}",
+            "ladder.1.training.packing: has no effect on ladder.1, an encoder",
+        ),
         ("ladder.0.base.model=x", "ladder.0.base: tfidf uses no base"),
         ("ladder.0={kind: nearest, base: {model: x}}", "ladder.0.base: nearest uses no base"),
         ("adapter.targets=[]", "adapter.targets: names no layer"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import yaml
 from assay import files, run
 from assay.data.records import Turn
 from assay.errors import DataError, GateError, ModelError, PackageError
+from assay.evaluation.rungs import llm
 from assay.models.pool import BasePool
 from assay.observability.progress import SILENT
 from assay.packaging import keys
@@ -158,6 +160,20 @@ def test_another_base_at_the_same_place_is_refused(
     config = json.loads((base / "config.json").read_text(encoding="utf-8"))
     (base / "config.json").write_text(json.dumps({**config, "rms_norm_eps": 0.5}), encoding="utf-8")
     with pytest.raises(ModelError, match="digest"):
+        load_package(package, BasePool(SILENT), TrustStore.load(home), SILENT, allow_override=True)
+
+
+def test_another_template_than_that_of_training_is_refused(
+    made: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a later version of Assay, or of a tokenizer's chat template, would do."""
+    home, _, package = made
+    monkeypatch.setenv("ASSAY_HOME", str(home))
+    as_trained = llm.template_for
+    monkeypatch.setattr(
+        llm, "template_for", lambda *args: replace(as_trained(*args), digest="0" * 64)
+    )
+    with pytest.raises(ModelError, match=r"template .* digest 000000000000"):
         load_package(package, BasePool(SILENT), TrustStore.load(home), SILENT, allow_override=True)
 
 

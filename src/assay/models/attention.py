@@ -92,8 +92,8 @@ def _attend_after_prefix(
         return torch.cat([x[:, :, :P].expand(R, -1, -1, -1), rows(x)], dim=2)
 
     causal = torch.ones(1, 1, P, P, dtype=torch.bool, device=query.device).tril()
-    parts = (x[:, :, :P] for x in (query, key, value))
-    first, _ = attend(module, *parts, causal, scaling, dropout, **others)
+    q, k, v = query[:, :, :P], key[:, :, :P], value[:, :, :P]
+    first, _ = attend(module, q, k, v, causal, scaling, dropout, **others)
     rest, _ = attend(module, rows(query), seen(key), seen(value), mask, scaling, dropout, **others)
     return torch.cat([first, rest.flatten(0, 1).unsqueeze(0)], dim=1), None
 

@@ -37,6 +37,7 @@ NEEDED_FIELD = {  # of task, for a metric to be computed
 }
 WITHOUT_BASE = ("majority", "tfidf", "nearest")
 TRAINED_BY_THE_LOOP = ("encoder", "llm")
+WITHOUT_EFFECT = {"encoder": ("packing", "activation_checkpointing"), "llm": ("word_dropout",)}
 
 
 def checks(recipe: Recipe) -> Iterator[tuple[Keys, str]]:
@@ -124,6 +125,13 @@ def _ladder(recipe: Recipe) -> Iterator[tuple[Keys, str]]:
             yield (*keys, "training"), f"{rung.kind} is not trained by the loop; remove it"
         if rung.base is not None and rung.kind in WITHOUT_BASE:
             yield (*keys, "base"), f"{rung.kind} uses no base; remove it"
+        loop, where = recipe.training, ("training",)
+        if rung.training is not None:
+            loop, where = rung.training, (*keys, "training")
+        for name in WITHOUT_EFFECT.get(rung.kind, ()):
+            if getattr(loop, name):
+                problem = f"has no effect on ladder.{index}, an {rung.kind}; its own training "
+                yield (*where, name), f"{problem}can leave it out"
 
 
 def _numbers(recipe: Recipe) -> Iterator[tuple[Keys, str]]:

@@ -247,6 +247,9 @@ class Training(Section):
     label_smoothing: Annotated[float, Field(ge=0, lt=1)] = Field(
         default=0.0, description="Probability spread over the wrong answers in the loss."
     )
+    word_dropout: Annotated[float, Field(ge=0, lt=1)] = Field(
+        default=0.0, description="Share of the tokens hidden from an encoder while it trains."
+    )
     packing: bool = Field(
         default=False,
         description="Put several examples in one row, attention kept inside each (sft).",

@@ -11,6 +11,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from assay.data.records import Example
+from assay.errors import TrainingError
 from assay.evaluation.predictions import Prediction
 from assay.evaluation.rungs.card import Card
 from assay.evaluation.rungs.linear import fit_head, from_logits, label_indices
@@ -69,7 +70,7 @@ class FineTunedEncoder:
         for name, parameter in network.named_parameters():
             if ".pooler." in name or ".word_embeddings." in name:
                 parameter.requires_grad_(False)
-        objective = Classify(embedder.tokenizer.pad_token_id, settings.label_smoothing)
+        objective = _objective(embedder, settings)
         engine = Engine(
             network, objective, settings, folder, progress, title="training the encoder"
         )
@@ -155,6 +156,21 @@ def _blend(
     best = min(losses, key=lambda share: losses[share])
     move(best)
     return best
+
+
+def _objective(embedder: Embedder, settings: Training) -> Classify:
+    tokenizer = embedder.tokenizer
+    if settings.word_dropout and tokenizer.mask_token_id is None:
+        raise TrainingError(
+            f"training.word_dropout: {embedder.ref.name} has no mask token to hide words with",
+            "Set it to 0, or use another encoder.",
+        )
+    return Classify(
+        tokenizer.pad_token_id,
+        settings.label_smoothing,
+        mask=tokenizer.mask_token_id,
+        word_dropout=settings.word_dropout,
+    )
 
 
 def _network(embedder: Embedder, classes: int) -> EncoderClassifier:

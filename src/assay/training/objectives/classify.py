@@ -44,9 +44,13 @@ class Classify:
 
     name = "classify"
 
-    def __init__(self, pad: int, smoothing: float = 0.0) -> None:
+    def __init__(
+        self, pad: int, smoothing: float = 0.0, *, mask: int = 0, word_dropout: float = 0.0
+    ) -> None:
         self.pad = pad
         self.smoothing = smoothing
+        self.mask = mask
+        self.word_dropout = word_dropout
 
     def length(self, item: LabelledText) -> int:
         """Tokens of the text."""
@@ -69,8 +73,21 @@ class Classify:
         return {"tokens": tokens, "mask": mask, "labels": labels}
 
     def loss(self, model: nn.Module, batch: Batch) -> Tensor:
-        """Sum of the texts' losses."""
-        logits: Any = model(batch["tokens"], batch["mask"])
+        """Sum of the texts' losses; in training, some tokens of each text are hidden."""
+        tokens = batch["tokens"]
+        if model.training and self.word_dropout:
+            tokens = self._partly_hidden(tokens, batch["mask"])
+        logits: Any = model(tokens, batch["mask"])
         return F.cross_entropy(
             logits.float(), batch["labels"], reduction="sum", label_smoothing=self.smoothing
         )
+
+    def _partly_hidden(self, tokens: Tensor, seen: Tensor) -> Tensor:
+        """Tokens at random replaced by the mask token, the first one never.
+
+        A text is then not known by one word (word dropout, Iyyer et al. 2015, P15-1162, with the
+        token that the encoder was pretrained to look past).
+        """
+        hidden = (torch.rand(tokens.shape, device=tokens.device) < self.word_dropout) & seen.bool()
+        hidden[:, 0] = False
+        return tokens.masked_fill(hidden, self.mask)
