@@ -94,7 +94,7 @@ def demo(
     fresh: Annotated[bool, typer.Option("--fresh", help="Train again what is finished.")] = False,
     as_json: options.Json = False,
 ) -> None:
-    """Train, prove, sign and serve two specialists on real data: 9 minutes on two cores."""
+    """Train, prove, sign and serve two specialists on real data: 8 minutes on two cores."""
     began = time.monotonic()
     console = Console(quiet=True) if as_json else stdout()
     stage = Stage(console, SILENT if as_json else TerminalProgress(console))
