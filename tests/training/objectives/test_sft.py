@@ -89,6 +89,20 @@ def test_loss_and_gradients_are_hugging_faces(tiny: Any, way: str, attention: st
         torch.testing.assert_close(gradients[name], wanted[name], atol=2e-5, rtol=1e-3)
 
 
+def test_a_shared_prefix_goes_with_recomputed_activations(tiny: Any) -> None:
+    model = adapted(tiny)
+    use(model.get_base_model())
+    items, objective = examples(), Sft()
+    expected, wanted = loss_and_gradients(model.train(), objective, items)
+    model.enable_input_require_grads()
+    model.gradient_checkpointing_enable()
+    loss, gradients = loss_and_gradients(model, objective, items)
+    assert loss == pytest.approx(expected, rel=1e-6)
+    assert gradients.keys() == wanted.keys() and wanted
+    for name in wanted:
+        torch.testing.assert_close(gradients[name], wanted[name], atol=1e-6, rtol=1e-5)
+
+
 def test_packed_neighbours_do_not_see_each_other(tiny: Any) -> None:
     model = adapted(tiny)
     one, two, *_ = examples()
