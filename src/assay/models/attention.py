@@ -17,7 +17,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-NAME = "assay_cpu"
+NAME = "assay"
 LONGEST = 512  # keys; above it SDPA's memory use matters more than its speed
 SDPA_ONLY = ("softcap", "position_bias", "cache", "is_causal")  # SDPA knows what to do with them
 
