@@ -42,9 +42,10 @@ def train(
     """Execute a recipe, shipped (by name) or your own (by path), up to the gate's verdict.
 
     ``overrides`` are ``key.path=value``; ``folder`` is the run's own, else one below ``root``;
-    ``all_rungs`` trains the rungs above the chosen one too; ``fresh`` begins again. A
-    finished run of the same recipe is returned at once, an interrupted one goes on. Raises ``RecipeError`` for a recipe that is not valid, and other
-    subclasses of ``AssayError`` for what goes wrong on the way.
+    ``all_rungs`` trains the rungs above the chosen one too; ``fresh`` begins again. A finished
+    run of the same recipe is returned at once, an interrupted one goes on. Raises ``RecipeError``
+    for a recipe that is not valid, and other subclasses of ``AssayError`` for what goes wrong on
+    the way.
     """
     from assay import run
     from assay.observability.progress import SILENT
