@@ -76,25 +76,36 @@ def test_it_takes_the_place_of_sdpa_and_of_nothing_else(tiny: Any) -> None:
         torch.testing.assert_close(model(input_ids=ids).logits, expected, atol=1e-5, rtol=1e-5)
 
 
+@pytest.mark.parametrize("prefix", [0, 4])
 @pytest.mark.parametrize("width", [5, LONGEST])
-def test_rows_after_a_prefix_attend_as_rows_of_their_own(width: int) -> None:
+def test_rows_laid_end_to_end_attend_as_rows_of_their_own(prefix: int, width: int) -> None:
     module = nn.Module()
     module.num_key_value_groups = 2  # pyright: ignore[reportAttributeAccessIssue]
-    rows, prefix = 3, 4
+    sizes = [width, 3, width - 1]
     generator = torch.Generator().manual_seed(6)
     q, k, v = (
-        torch.randn(1, heads, prefix + rows * width, 8, generator=generator) for heads in (4, 2, 2)
+        torch.randn(1, heads, prefix + sum(sizes), 8, generator=generator, requires_grad=True)
+        for heads in (4, 2, 2)
     )
-    seen = torch.ones(rows, 1, width, prefix, dtype=torch.bool)
-    own = torch.ones(rows, 1, width, width, dtype=torch.bool).tril()
+    there = (torch.arange(width) < torch.tensor(sizes)[:, None])[:, None, :, None]
+    own = torch.ones(3, 1, width, width, dtype=torch.bool).tril() & there
+    own[..., :1] |= ~there  # padding attends to something
+    seen = torch.ones(3, 1, width, prefix, dtype=torch.bool)
     together, _ = attend(module, q, k, v, torch.cat([seen, own], dim=3))
-    for row in range(rows):
-        start = prefix + row * width
-        at = [*range(prefix), *range(start, start + width)]
-        alone = nn.functional.scaled_dot_product_attention(
+    assert together.shape == (1, prefix + sum(sizes), 4, 8)
+    start, alone = prefix, torch.zeros_like(together)
+    for size in sizes:
+        at = [*range(prefix), *range(start, start + size)]
+        alone[:, at] = nn.functional.scaled_dot_product_attention(
             q[:, :, at], k[:, :, at], v[:, :, at], is_causal=True, enable_gqa=True
         ).transpose(1, 2)
-        torch.testing.assert_close(together[:, at], alone, atol=1e-5, rtol=1e-5)
+        start += size
+    torch.testing.assert_close(together, alone, atol=1e-5, rtol=1e-5)
+    weight = torch.randn(together.shape, generator=generator)
+    wanted = torch.autograd.grad((alone[:, prefix:] * weight[:, prefix:]).sum(), (q, k, v))
+    actual = torch.autograd.grad((together[:, prefix:] * weight[:, prefix:]).sum(), (q, k, v))
+    for one, other in zip(actual, wanted, strict=True):
+        torch.testing.assert_close(one, other, atol=1e-4, rtol=1e-4)
 
 
 def test_a_prefix_is_shared_only_where_attention_alone_mixes_tokens(tiny: Any) -> None:

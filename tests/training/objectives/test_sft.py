@@ -1,4 +1,4 @@
-"""SFT: Hugging Face's own loss is the oracle; prefix sharing and packing change nothing."""
+"""SFT: Hugging Face's own loss is the oracle; no layout of the rows changes it."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from assay.training.objectives.sft import Sft
 
 
 def examples(shared: int = 12) -> list[Encoded]:
-    """Five items that begin with the same tokens and differ in length."""
+    """Five items that begin with the same tokens, differ in length and end with one untrained."""
     generator = torch.Generator().manual_seed(4)
     prefix = torch.randint(3, 280, (shared,), generator=generator).tolist()
     result = []
     for number, length in enumerate((9, 4, 13, 6, 9)):
         body = torch.randint(3, 280, (length,), generator=generator).tolist()
-        trained = [False] * (shared + 2) + [True] * (length - 2)
+        trained = [False] * (shared + 2) + [True] * (length - 3) + [False]
         result.append(Encoded(str(number), prefix + body, trained))
     return result
 
@@ -122,10 +122,27 @@ def test_weight_is_the_number_of_predicted_tokens() -> None:
 
 def test_a_shared_prefix_is_laid_out_once() -> None:
     items = examples()
-    longest = max(len(item.tokens) for item in items) - 12
-    assert Sft().collate(items)["tokens"].shape == (1, 12 + 5 * longest)
+    batch = Sft().collate(items)
+    # neither padding nor the last two tokens of a row: the last trained one predicts nothing either
+    rests = [token for item in items for token in item.tokens[12:-2]]
+    assert batch["tokens"].tolist() == [items[0].tokens[:12] + rests]
+    places = [t for item in items for t in range(12, len(item.tokens) - 2)]
+    assert batch["positions"].tolist() == [[*range(12), *places]]
     alone = Sft().collate(items[:1])
-    assert alone["tokens"].tolist() == [items[0].tokens]
+    assert alone["tokens"].tolist() == [items[0].tokens[:-2]]
+
+
+def test_rows_without_a_common_start_are_laid_end_to_end(tiny: Any) -> None:
+    model = adapted(tiny)
+    use(model.get_base_model())
+    items = [Encoded(e.id, e.tokens[n:], e.trained[n:]) for n, e in enumerate(examples())]
+    together = Sft().collate(items)
+    assert together["tokens"].shape == (1, sum(len(item.tokens) - 2 for item in items))
+    expected, wanted = loss_and_gradients(model, Sft(share_prefix=False), items)
+    loss, gradients = loss_and_gradients(model, Sft(), items)
+    assert loss == pytest.approx(expected, rel=1e-5)
+    for name in wanted:
+        torch.testing.assert_close(gradients[name], wanted[name], atol=2e-5, rtol=1e-3)
 
 
 def test_the_prefix_ends_before_what_is_trained(tiny: Any) -> None:
@@ -134,7 +151,7 @@ def test_the_prefix_ends_before_what_is_trained(tiny: Any) -> None:
     item = examples()[0]
     same = [Encoded(str(n), item.tokens, [False] * 5 + [True] * 16) for n in range(3)]
     objective = Sft()
-    assert objective.collate(same)["tokens"].shape == (1, 4 + 3 * 17)
+    assert objective.collate(same)["tokens"].shape == (1, 4 + 3 * 16)
     alone = float(objective.loss(model, objective.collate(same[:1])))
     assert float(objective.loss(model, objective.collate(same))) == pytest.approx(3 * alone)
 

@@ -1,7 +1,8 @@
 """Supervised fine-tuning of a causal LM: cross-entropy on the trained tokens only.
 
-Two savings, both exact: logits are computed only where a label is, and the tokens that all rows
-of a batch share at their start (system turn, template) go through the model once, not once a row.
+Savings, all exact: logits are computed only where a label is; the tokens that all rows of a batch
+share at their start (system turn, template) go through the model once, not once a row; no padding
+does, and nothing after a row's last prediction.
 """
 
 from __future__ import annotations
@@ -39,9 +40,11 @@ class Sft:
     def collate(self, items: Sequence[Encoded]) -> Batch:
         """Rows, allowed-attention mask, and the (row, column) of every trained prediction."""
         if self.pack_to is not None:
-            return _layout(_pack(items, self.pack_to), prefix=[])
-        shared = _shared_prefix(items) if self.share_prefix and len(items) > 1 else 0
-        return _layout([[item] for item in items], items[0].tokens[:shared])
+            return _layout(_pack(items, self.pack_to))
+        packed = [[item] for item in items]
+        if not self.share_prefix or len(items) == 1:
+            return _layout(packed)
+        return _laid_end_to_end(_layout(packed, _shared_prefix(items)), items)
 
     def loss(self, model: nn.Module, batch: Batch) -> Tensor:
         """Sum of token losses; logits only at the predicting positions."""
@@ -88,13 +91,19 @@ def _pack(items: Sequence[Encoded], width: int) -> list[list[Encoded]]:
     return rows
 
 
-def _layout(packed: Sequence[Sequence[Encoded]], prefix: list[int]) -> Batch:
-    """Tensors of the rows; attention stays inside each packed item.
+def _needed(item: Encoded) -> int:
+    """Tokens up to the last trained one, which nothing follows that it would have to predict."""
+    last = max((t for t, trained in enumerate(item.trained) if trained), default=0)
+    return last or len(item.tokens)
 
-    A prefix is laid out once, before the rows, all in a single row (``models.attention``).
+
+def _layout(packed: Sequence[Sequence[Encoded]], start: int = 0) -> Batch:
+    """Tensors of the rows from column ``start`` on; attention stays inside each packed item.
+
+    What comes before ``start`` is all rows' to see. Padding attends to it and to its row's first
+    token, so that no softmax is empty.
     """
-    start = len(prefix)
-    width = max(sum(len(item.tokens) for item in row) for row in packed) - start
+    width = max(sum(_needed(item) - start for item in row) for row in packed)
     B = len(packed)
     tokens = torch.zeros(B, width, dtype=torch.long)
     positions = torch.zeros(B, width, dtype=torch.long)
@@ -105,10 +114,10 @@ def _layout(packed: Sequence[Sequence[Encoded]], prefix: list[int]) -> Batch:
     for b, row in enumerate(packed):
         offset = 0
         for number, item in enumerate(row):
-            body = item.tokens[start:]
-            end = offset + len(body)
-            tokens[b, offset:end] = torch.tensor(body)
-            positions[b, offset:end] = torch.arange(start, start + len(body))
+            stop = _needed(item)
+            end = offset + stop - start
+            tokens[b, offset:end] = torch.tensor(item.tokens[start:stop])
+            positions[b, offset:end] = torch.arange(start, stop)
             owner[b, offset:end] = number
             for t in range(max(1, start), len(item.tokens)):
                 if item.trained[t]:
@@ -117,13 +126,10 @@ def _layout(packed: Sequence[Sequence[Encoded]], prefix: list[int]) -> Batch:
                     targets.append(item.tokens[t])
             offset = end
     causal = torch.ones(width, width, dtype=torch.bool).tril()
-    same = (owner.unsqueeze(2) == owner.unsqueeze(1)) & causal
+    padding = owner.unsqueeze(2) == -1
+    same = (owner.unsqueeze(2) == owner.unsqueeze(1)) & causal & ~padding
+    same[:, :, :1] |= padding
     seen = torch.ones(B, width, start, dtype=torch.bool)
-    if prefix:
-        tokens = torch.cat([torch.tensor(prefix), tokens.flatten()]).unsqueeze(0)
-        positions = torch.cat([torch.arange(start), positions.flatten()]).unsqueeze(0)
-        columns = [start + b * width + column for b, column in zip(rows, columns, strict=True)]
-        rows = [0] * len(rows)
     return {
         "tokens": tokens,
         "positions": positions,
@@ -131,4 +137,21 @@ def _layout(packed: Sequence[Sequence[Encoded]], prefix: list[int]) -> Batch:
         "rows": torch.tensor(rows, dtype=torch.long),
         "columns": torch.tensor(columns, dtype=torch.long),
         "targets": torch.tensor(targets, dtype=torch.long),
+    }
+
+
+def _laid_end_to_end(batch: Batch, items: Sequence[Encoded]) -> Batch:
+    """The rows of ``batch`` in one, after what they share, without padding (``models.attention``)."""
+    start = batch["mask"].shape[3] - batch["mask"].shape[2]
+    sizes = torch.tensor([_needed(item) - start for item in items])
+    kept = torch.arange(batch["tokens"].shape[1]) < sizes.unsqueeze(1)
+    begins = start + sizes.cumsum(0) - sizes
+    prefix = torch.tensor(items[0].tokens[:start], dtype=torch.long)
+    return {
+        "tokens": torch.cat([prefix, batch["tokens"][kept]]).unsqueeze(0),
+        "positions": torch.cat([torch.arange(start), batch["positions"][kept]]).unsqueeze(0),
+        "mask": batch["mask"],
+        "rows": torch.zeros_like(batch["rows"]),
+        "columns": begins[batch["rows"]] + batch["columns"],
+        "targets": batch["targets"],
     }
