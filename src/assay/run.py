@@ -334,8 +334,8 @@ def _climb(
         ordered,
         rung_base,
     )
-    from assay.evaluation.parity import certify
     from assay.models.pool import BasePool
+    from assay.serving.parity import certify
 
     climb = Climb(recipe, splits, run.folder, BasePool(progress), progress)
     settings = {rung.kind: rung for rung in ordered(recipe)}

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import openai
 import pytest
 import yaml
 
@@ -21,6 +22,7 @@ from assay.packaging import keys
 from assay.packaging.keys import TrustStore
 from assay.recipe.load import load
 from assay.serving.engine import Specialist, load_fleet, load_package
+from assay.web.server import create_app, start_in_thread
 
 NAMES = ("anna", "otto", "ida", "emil", "ruth", "karl")
 
@@ -107,6 +109,24 @@ def test_the_served_specialist_answers_what_its_evidence_says(
         value = json.loads(answer.text)
         assert value["act"] in ("call", "mail") and value["who"] in row["input"]
         assert answer.prompt_tokens > answer.completion_tokens > 0
+
+
+def test_over_http_it_answers_what_its_evidence_says(
+    made: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home, _, package = made
+    monkeypatch.setenv("ASSAY_HOME", str(home))
+    trust = TrustStore.load(home)
+    app = create_app(
+        [package], trust=trust, progress=SILENT, require_key=False, allow_override=True
+    )
+    with start_in_thread(app) as address:
+        api = openai.OpenAI(base_url=f"{address}/v1", api_key="none", max_retries=0)
+        for row in evidence(made):
+            reply = api.chat.completions.create(
+                model="dial", messages=[{"role": "user", "content": row["input"]}]
+            )
+            assert reply.choices[0].message.content == row["candidate_output"]
 
 
 def test_streamed_pieces_join_to_the_answer(made: Any, served: Specialist) -> None:

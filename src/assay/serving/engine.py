@@ -55,7 +55,7 @@ class Specialist:
         Raises ``DataError`` for a conversation this specialist does not take, ``ConstraintError``
         when what the model said does not satisfy the task: a broken answer is never passed on.
         """
-        example = self._example(turns)
+        example = self.example(turns)
         began = time.perf_counter()
         with self._lock:
             prediction = self.rung.predict([example], SILENT)[0]
@@ -76,7 +76,7 @@ class Specialist:
 
     def usage(self, turns: Sequence[Turn], said: str) -> tuple[int, int]:
         """Tokens of the prompt that a conversation becomes, and of an answer to it."""
-        prompt = self._example(turns).prompt
+        prompt = self.example(turns).prompt
         return self._count(prompt), self._count([Turn("assistant", said)])
 
     def stream(self, turns: Sequence[Turn]) -> Iterator[str]:
@@ -84,11 +84,11 @@ class Specialist:
         from assay.evaluation.rungs.llm import LanguageModel
 
         if isinstance(self.rung, LanguageModel) and self.card.task.output != "label":
-            yield from self.rung.stream(self._example(turns))
+            yield from self.rung.stream(self.example(turns))
         else:
             yield self.answer(turns).text
 
-    def _example(self, turns: Sequence[Turn]) -> Example:
+    def example(self, turns: Sequence[Turn]) -> Example:
         """The conversation as the rung expects it.
 
         A single user turn is an input of the task: it gets the task's own system turn and prompt,

@@ -156,7 +156,7 @@ class LanguageModel:
             return self._predict_labels(examples, progress)
         if self.card.task.template == "plain" and all(map(is_whole_text, examples)):
             return self._predict_texts(examples, progress)
-        answers = self._answers(examples, progress)
+        answers = self.answers(examples, progress)
         return [self._judge(e, answer) for e, answer in zip(examples, answers, strict=True)]
 
     def encode(self, turns: Sequence[Turn]) -> list[int]:
@@ -181,7 +181,7 @@ class LanguageModel:
         """The conversation around a bare input."""
         return conversation(self.card.task, text, None)
 
-    def _answers(self, examples: Sequence[Example], progress: Progress) -> list[Generated]:
+    def answers(self, examples: Sequence[Example], progress: Progress) -> list[Generated]:
         """Answers to the examples; asked the same again at once, the same answers.
 
         Calibration and validation do so, and decoding is what evaluation costs. Only the last call
@@ -196,31 +196,25 @@ class LanguageModel:
         self.remembered_seconds = 0.0 if new else self._decoding_seconds
         began = time.perf_counter()
         with self.shared.using(self.adapter) as model:
-            answers = self.generate(model, list(new), list(new.values()), progress)
+            answers = generate(
+                model,
+                self.shared.tokenizer,
+                list(new),
+                list(new.values()),
+                constraint=self.constraint,
+                max_new_tokens=self.card.task.max_new_tokens,
+                terminators=self.shared.causal.terminators,
+                progress=progress,
+            )
         if new:
             self._decoding_seconds = time.perf_counter() - began
         known = {**self._answered, **dict(zip(new, answers, strict=True))}
         self._answered = {prompt: known[prompt] for prompt in prompts}
         return list(map(known.__getitem__, prompts))
 
-    def generate(
-        self,
-        model: Any,
-        prompts: Sequence[Sequence[int]],
-        sources: Sequence[str],
-        progress: Progress,
-    ) -> list[Generated]:
-        """Answers of ``model`` (this rung's, or another form of it) under the task's constraint."""
-        return generate(
-            model,
-            self.shared.tokenizer,
-            prompts,
-            sources,
-            constraint=self.constraint,
-            max_new_tokens=self.card.task.max_new_tokens,
-            terminators=self.shared.causal.terminators,
-            progress=progress,
-        )
+    def forget(self) -> None:
+        """Answer anew what was just answered."""
+        self._answered = {}
 
     def _judge(self, example: Example, answer: Generated) -> Prediction:
         raw = self._text(answer.tokens)
@@ -252,7 +246,7 @@ class LanguageModel:
 
     def logprobs(self, examples: Sequence[Example], progress: Progress) -> list[tuple[str, float]]:
         """Text and log-likelihood of each answer: what the calibration is fitted on."""
-        answers = self._answers(examples, progress)
+        answers = self.answers(examples, progress)
         return [(self._text(answer.tokens), answer.logprob) for answer in answers]
 
     def _predict_labels(self, examples: Sequence[Example], progress: Progress) -> list[Prediction]:

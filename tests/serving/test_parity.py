@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,6 @@ from safetensors.torch import load_file, save_file
 from assay.data.prompts import conversation
 from assay.data.records import Example
 from assay.errors import TrainingError
-from assay.evaluation.parity import certify
 from assay.evaluation.rungs.card import BaseCard, Card
 from assay.evaluation.rungs.linear import TfidfLogistic
 from assay.evaluation.rungs.llm import LanguageModel
@@ -20,6 +20,8 @@ from assay.models.lora import attach
 from assay.models.pool import BasePool
 from assay.observability.progress import SILENT
 from assay.recipe.schema import Adapter, Base, Task
+from assay.serving import parity
+from assay.serving.parity import certify
 
 TASK = Task(output="text", max_new_tokens=8)
 ADAPTER = "adapter_model.safetensors"
@@ -66,6 +68,7 @@ def test_an_honest_save_agrees_in_every_form(trained: LanguageModel, tmp_path: P
     assert set(certificate["forms"]) == {"reloaded", "served", "merged"}
     for form in certificate["forms"].values():
         assert form["tokens_equal"] == 1.0
+        assert form["near_ties"] == 0.0
         assert form["max_logit_drift"] < 1e-3
 
 
@@ -95,6 +98,59 @@ def test_an_emptied_adapter_is_refused(trained: LanguageModel, tmp_path: Path) -
     )
     with pytest.raises(TrainingError, match="still zero"):
         certify(trained, tmp_path, items(), SILENT)
+
+
+def test_a_prompt_that_the_server_puts_together_otherwise_is_refused(
+    trained: LanguageModel, tmp_path: Path
+) -> None:
+    trained.save(tmp_path)
+    examples = [replace(item, text=f"please: {item.text}") for item in items()]
+    with pytest.raises(
+        TrainingError, match="item-0: a server would put this prompt together otherwise"
+    ):
+        certify(trained, tmp_path, examples, SILENT)
+
+
+def test_a_merged_form_may_part_at_a_near_tie_and_nowhere_else(
+    trained: LanguageModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trained.save(tmp_path)
+    bare = LanguageModel(trained.card, trained.shared, None)
+    monkeypatch.setattr(parity, "_merged", lambda _: bare)
+    with pytest.raises(TrainingError, match=r"^the merged form does not answer like"):
+        certify(trained, tmp_path, items(), SILENT)
+    monkeypatch.setattr(parity, "NEAR_TIE", 1e6)
+    merged = certify(trained, tmp_path, items(), SILENT)["forms"]["merged"]
+    assert merged["near_ties"] > 0 and merged["tokens_equal"] + merged["near_ties"] == 1
+
+
+def test_the_gap_is_the_trained_model_s_preference_at_the_first_difference(
+    trained: LanguageModel,
+) -> None:
+    item = items()[0]
+    mine = trained.answers([item], SILENT)[0].tokens
+    theirs = [*mine[:3], (mine[3] + 7) % 250, 5]
+    with trained.shared.using("default") as model, torch.no_grad():
+        ids = torch.tensor([[*trained.encode(item.prompt), *mine[:3]]])
+        logprobs = model(input_ids=ids).logits[0, -1].log_softmax(-1)
+    expected = float(logprobs[mine[3]] - logprobs[theirs[3]])
+    assert parity._gap(trained, item, mine, theirs) == pytest.approx(expected, abs=1e-4)
+    assert parity._gap(trained, item, mine, mine[:3]) == float("inf")
+
+
+def test_labels_are_compared_as_they_are_served(trained: LanguageModel, tmp_path: Path) -> None:
+    task = Task(output="label")
+    card = trained.card.model_copy(update={"task": task, "labels": ("lost", "found", "stolen")})
+    labels = LanguageModel(card, trained.shared, "default")
+    labels.save(tmp_path)
+    examples = items(task)
+    certificate = certify(labels, tmp_path, examples, SILENT)
+    assert {form["tokens_equal"] for form in certificate["forms"].values()} == {1.0}
+    said = labels.predict(examples[:1], SILENT)[0]
+    other = next(label for label in card.labels if label != said.output)
+    assert said.scores is not None
+    gap = said.scores[card.labels.index(said.output)] - said.scores[card.labels.index(other)]
+    assert parity._gap(labels, examples[0], [said.output], [other]) == pytest.approx(gap)
 
 
 def test_a_linear_rung_is_certified_too(tmp_path: Path) -> None:
