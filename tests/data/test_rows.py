@@ -167,6 +167,12 @@ def test_a_chat_keeps_its_turns(recipe: Make) -> None:
     assert [turn.role for turn in draft.turns][:2] == ["system", "user"]
 
 
+def test_a_system_turn_of_the_chat_and_another_of_the_task_is_an_error(recipe: Make) -> None:
+    made_ = recipe({"output": "text", "system": "Be kind."}, format="messages")
+    with pytest.raises(DataError, match="system turn of its own"):
+        made(made_, chat("system", "user", "assistant"))
+
+
 def test_a_chat_without_system_turn_gets_the_task_s(recipe: Make) -> None:
     made_ = made(
         recipe({"output": "text", "system": "Be kind."}, format="messages"),

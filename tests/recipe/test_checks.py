@@ -57,6 +57,14 @@ def test_settings_that_cannot_work(write: Write, minimal: str, override: str, sa
     assert said in faults_of(write(minimal), override)
 
 
+@pytest.mark.parametrize("change", ["task.prompt=Q {input}", "task.answer=A {target}"])
+def test_conversations_are_not_put_into_the_task_s_prompt(
+    write: Write, minimal: str, change: str
+) -> None:
+    said = faults_of(write(minimal), "data.format=messages", change)
+    assert f"{change.split('=')[0]}: has no effect with data.format: messages" in said
+
+
 def test_a_given_split_needs_no_share(write: Write, minimal: str) -> None:
     changes = ["data.test_share=0", "data.test.path=test.jsonl"]
     assert load(write(minimal), overrides=changes).recipe.data.test_share == 0

@@ -114,8 +114,14 @@ def _from_messages(
     given = _column(row, data.messages, where, "data.messages")
     fixed = repaired(given) if data.repair_encoding else given
     turns = _turns(fixed, f"{where}: {data.messages}")
+    system = recipe.task.system
     if turns[0].role != "system":
-        turns = [Turn("system", recipe.task.system), *turns]
+        turns = [Turn("system", system), *turns]
+    elif system and turns[0].content != system:
+        raise DataError(
+            f"{where}: has a system turn of its own, and the recipe sets another in task.system",
+            "Servers put task.system before every conversation; leave one of the two out.",
+        )
     roles = [turn.role for turn in turns[1:]]
     if not roles or roles != ["user", "assistant"] * (len(roles) // 2):
         raise DataError(

@@ -46,6 +46,13 @@ def checks(recipe: Recipe) -> Iterator[tuple[Keys, str]]:
     yield from _constraint(recipe)
     yield from _ladder(recipe)
     yield from _numbers(recipe)
+    if recipe.data.format != "pairs":
+        for name, bare in (("prompt", "{input}"), ("answer", "{target}")):
+            if getattr(recipe.task, name) != bare:
+                problem = (
+                    f"has no effect with data.format: {recipe.data.format}; put it into the rows"
+                )
+                yield ("task", name), problem
     if not recipe.package.licence.strip():
         yield ("package", "licence"), "is empty; it is signed into the package"
 
