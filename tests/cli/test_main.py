@@ -88,6 +88,27 @@ def test_an_error_as_json_is_all_of_stdout(assay: Assay) -> None:
     assert error["remedy"]
 
 
+@pytest.mark.parametrize(
+    "words,said",
+    [
+        (("traim",), "train"),
+        (("train", "banking-intent", "--profil", "local"), "--profil"),
+        (("train",), "Missing argument"),
+        (("--nonsense",), "--nonsense"),
+        (("runs", "shw"), "show"),
+    ],
+)
+def test_a_usage_error_as_json_is_all_of_stdout(
+    assay: Assay, words: tuple[str, ...], said: str
+) -> None:
+    done = assay(*words, "--json")
+    assert done.code == 2
+    assert done.err == ""
+    assert done.json["error"]["kind"] == "UsageError"
+    assert said in done.json["error"]["cause"]
+    assert "--help" in done.json["error"]["remedy"]
+
+
 @pytest.mark.parametrize("words", [("--debug", "show", "no-such"), ("show", "no-such", "--debug")])
 def test_debug_shows_the_traceback_wherever_it_stands(assay: Assay, words: tuple[str]) -> None:
     done = assay(*words)

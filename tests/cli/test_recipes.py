@@ -69,6 +69,15 @@ def test_validate_reports_every_fault_with_its_line(assay: Assay, home: Path) ->
     assert all(fault.startswith("mine.yaml:") for fault in row["faults"])
 
 
+def test_validate_takes_changes(assay: Assay) -> None:
+    assert assay("validate", "banking-intent", "--set", "training.seed=7").code == 0
+    done = assay("validate", "banking-intent", "--set", "training.sed=7")
+    assert done.code == 1
+    assert done.out.count('Did you mean "seed"?') == 1  # once, not once a profile
+    done = assay("validate", "banking-intent", "--set", "base.model=smollm")
+    assert done.code == 1 and "base.model" in done.out
+
+
 def test_validate_needs_a_name(assay: Assay) -> None:
     done = assay("validate")
     assert done.code == 1

@@ -57,6 +57,21 @@ def test_settings_that_cannot_work(write: Write, minimal: str, override: str, sa
     assert said in faults_of(write(minimal), override)
 
 
+def test_a_password_is_not_written_into_a_recipe(write: Write, minimal: str) -> None:
+    def source(url: str) -> str:
+        return f"data.test={{sql: SELECT 1, url: '{url}'}}"
+
+    for url in ("postgresql://me:s3cret@host/bank", "postgresql://:s3cret@host/bank"):
+        said = faults_of(write(minimal), source(url))
+        assert "data.test.url: holds a password" in said
+    for url in (
+        "postgresql://me:${BANK}@host/bank",
+        "postgresql://me@host/a",
+        "sqlite:///a:b@c.db",
+    ):
+        assert load(write(minimal), overrides=[source(url)])
+
+
 @pytest.mark.parametrize("change", ["task.prompt=Q {input}", "task.answer=A {target}"])
 def test_conversations_are_not_put_into_the_task_s_prompt(
     write: Write, minimal: str, change: str

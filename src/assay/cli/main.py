@@ -43,7 +43,11 @@ class Commands(TyperGroup):
         end = args.index("--") if "--" in args else len(args)
         options, rest = args[:end], args[end:]
         ctx.obj = Wishes(json="--json" in options, debug="--debug" in options)
-        return super().parse_args(ctx, [word for word in options if word != "--debug"] + rest)
+        try:
+            return super().parse_args(ctx, [word for word in options if word != "--debug"] + rest)
+        except Exception as error:
+            _misused(error, ctx.obj)
+            raise
 
     def invoke(self, ctx: Any) -> Any:
         """Run the command; every error becomes a message and an exit code."""
@@ -61,6 +65,7 @@ class Commands(TyperGroup):
             raise typer.Exit(FAILED) from error
         except Exception as error:
             if hasattr(error, "exit_code"):  # a usage error: Typer shows it
+                _misused(error, wishes)
                 raise
             _crashed(error, wishes)
             raise typer.Exit(CRASHED) from error
@@ -103,6 +108,15 @@ def _explain(error: AssayError, wishes: Wishes) -> None:
         emit(error_json(error))
     else:
         show_error(error)
+
+
+def _misused(error: Any, wishes: Wishes) -> None:
+    """A usage error as JSON, where that is wished; else Typer shows it better."""
+    if wishes.json and hasattr(error, "format_message"):
+        command = error.ctx.command_path if error.ctx else "assay"
+        remedy = f"See: {command} --help"
+        emit({"error": {"kind": "UsageError", "cause": error.format_message(), "remedy": remedy}})
+        raise typer.Exit(error.exit_code) from error
 
 
 def _crashed(error: Exception, wishes: Wishes) -> None:

@@ -98,6 +98,7 @@ def validate(
         typer.Argument(metavar="[RECIPE]...", help="Names or files.", show_default=False),
     ] = None,
     everything: Annotated[bool, typer.Option("--all", help="Every shipped recipe.")] = False,
+    overrides: options.Set = None,
     as_json: options.Json = False,
 ) -> None:
     """Check recipes under each of their profiles; every fault is reported at once."""
@@ -107,7 +108,8 @@ def validate(
     named = [*(paths or []), *(shipped() if everything else [])]
     if not named:
         raise RecipeError("no recipe was named", "Give names or files, or --all.")
-    faults = {name: validate_all(name) or _unknown_names(name) for name in named}
+    changes = overrides or []
+    faults = {name: validate_all(name, changes) or _unknown_names(name, changes) for name in named}
     faulty = sum(1 for found in faults.values() if found)
     if as_json:
         emit(
@@ -123,7 +125,7 @@ def validate(
         raise typer.Exit(1)
 
 
-def _unknown_names(name_or_path: str) -> list[str]:
+def _unknown_names(name_or_path: str, overrides: list[str]) -> list[str]:
     """What a recipe that is valid by itself names and Assay does not know: bases, datasets."""
     from assay.data.readers import shipped_datasets
     from assay.models.registry import registered
@@ -133,7 +135,7 @@ def _unknown_names(name_or_path: str) -> list[str]:
     found: list[str] = []
     known = shipped_datasets()
     for profile in (None, *profiles_of(name_or_path)):
-        recipe = load(name_or_path, profile=profile).recipe
+        recipe = load(name_or_path, profile=profile, overrides=overrides).recipe
         for base in (recipe.base, *(rung.base for rung in recipe.ladder if rung.base)):
             try:
                 if not is_address(base.model):

@@ -35,6 +35,7 @@ NEEDED_FIELD = {  # of task, for a metric to be computed
     "slot_recall": "slots_field",
     "slot_f1": "slots_field",
 }
+PASSWORD = re.compile(r"^[\w+]+://[^:/@]*:([^@]*)@")  # in a URL
 WITHOUT_BASE = ("majority", "tfidf", "nearest")
 TRAINED_BY_THE_LOOP = ("encoder", "llm")
 WITHOUT_EFFECT = {"encoder": ("packing", "activation_checkpointing"), "llm": ("word_dropout",)}
@@ -46,6 +47,12 @@ def checks(recipe: Recipe) -> Iterator[tuple[Keys, str]]:
     yield from _constraint(recipe)
     yield from _ladder(recipe)
     yield from _numbers(recipe)
+    for split in ("train", "validation", "test"):
+        source = getattr(recipe.data, split)
+        written = PASSWORD.search(source.url or "") if source else None
+        if written and "${" not in written[1]:
+            problem = "holds a password, which every run and report would repeat; write ${NAME}, a "
+            yield ("data", split, "url"), f"{problem}variable of the environment"
     if recipe.data.format != "pairs":
         for name, bare in (("prompt", "{input}"), ("answer", "{target}")):
             if getattr(recipe.task, name) != bare:

@@ -84,25 +84,25 @@ def profiles_of(name_or_path: str | Path) -> tuple[str, ...]:
     return tuple(_read_document(_text_of(path), str(path)).profiles)
 
 
-def validate_all(name_or_path: str | Path) -> list[str]:
+def validate_all(name_or_path: str | Path, overrides: Sequence[str] = ()) -> list[str]:
     """Every fault of a file, alone and under each of its profiles, in the order of the file.
 
-    The document must be complete without a profile: a profile only changes it.
+    ``overrides`` (``key.path=value``) are applied on top of each. The document must be complete without a profile: a profile only changes it.
 
     Raises:
         RecipeError: only because the file cannot be read at all.
     """
     path = _path_of(name_or_path)
-    return faults_in(_text_of(path), str(path))
+    return faults_in(_text_of(path), str(path), overrides)
 
 
-def faults_in(text: str, file: str) -> list[str]:
+def faults_in(text: str, file: str, overrides: Sequence[str] = ()) -> list[str]:
     """``validate_all`` of a recipe's text; ``file`` is the name that the faults carry."""
     document = _read_document(text, file)
     found: list[Fault] = []
     for profile in (None, *document.profiles) if document.base else ():
-        root, _ = _resolve(document, profile, ())
-        found += validated(root)[1]
+        root, faults = _resolve(document, profile, overrides)
+        found += [*faults, *validated(root)[1]]
     return [str(fault) for fault in in_order(_joined(document.faults, found))]
 
 
