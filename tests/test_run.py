@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -26,7 +27,7 @@ from assay.errors import (
 )
 from assay.evaluation.evidence import read_evidence, rescore
 from assay.models.pool import BasePool
-from assay.observability.progress import SILENT
+from assay.observability.progress import SILENT, SilentProgress
 from assay.packaging import keys
 from assay.packaging.keys import TrustStore
 from assay.recipe.load import load
@@ -303,6 +304,39 @@ def test_half_removed_a_run_is_not_complete(
     with pytest.raises(DataError, match="lacks"):
         run.train(loaded, root=tmp_path / "runs")
     assert run.train(loaded, root=tmp_path / "runs", fresh=True).folder == done.folder
+
+
+def test_what_the_length_limit_costs_is_said_and_recorded(
+    tmp_path: Path, tiny_folder: Path, home: Path
+) -> None:
+    path = llm_recipe(tmp_path / "recipe", tiny_folder, max_steps=1)
+    rows_ = files.read_jsonl(path.parent / "train.jsonl")
+    for number in range(3):
+        rows_[number]["text"] = f"{number} " + "word " * 200
+    files.write_jsonl(path.parent / "train.jsonl", rows_)
+    said: list[str] = []
+
+    class Listening(SilentProgress):
+        def say(self, message: str) -> None:
+            said.append(message)
+
+    loaded = load(path, overrides=["data.max_tokens=200", "data.validation_share=0.2"])
+    done = run.train(loaded, root=tmp_path / "runs", all_rungs=True, progress=Listening())
+    (llm,) = [entry for entry in done.ladder if entry["kind"] == "llm"]
+    left_out = llm["training"]["left_out"]
+    assert 1 <= left_out <= 3  # some may have gone to validation
+    assert any(
+        re.match(rf"{left_out} of \d+ training examples are longer than data.max_tokens \(200\)", s)
+        for s in said
+    )
+
+
+def test_packed_training_learns_too(tmp_path: Path, tiny_folder: Path, home: Path) -> None:
+    path = llm_recipe(tmp_path / "recipe", tiny_folder, packing=True, epochs=6)
+    done = run.train(load(path), root=tmp_path / "runs", all_rungs=True)
+    assert files.read_json(done.folder / "parity.json")["agrees"]
+    losses = [row["loss"] for row in done.curves()["llm"] if "loss" in row]
+    assert losses[-1] < 0.95 * losses[0]
 
 
 def test_open_run_of_nothing(tmp_path: Path) -> None:

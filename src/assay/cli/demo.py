@@ -242,9 +242,8 @@ def _close(stage: Stage, runs: Sequence[Run], packages: Sequence[Path], spent: f
         line(stage.console, f"  package  {path.resolve()}")
     if packages:
         line(stage.console, f'  try it   assay ask {packages[0]} "where is my card?"', style="cyan")
-    line(
-        stage.console, f"\n  {len(packages)} specialists shipped in {seconds(spent)}", style="bold"
-    )
+    shipped = "1 specialist" if len(packages) == 1 else f"{len(packages)} specialists"
+    line(stage.console, f"\n  {shipped} shipped in {seconds(spent)}", style="bold")
 
 
 def _summary(

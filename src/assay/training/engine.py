@@ -62,6 +62,8 @@ class Fitted:
     stopped_early: bool
     resumed_from: str | None
     out_of_memory: int = 0
+    truncated: int = 0  # training examples cut to the length limit
+    left_out: int = 0  # training examples longer than it, not trained on
 
 
 class _Step(nn.Module):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -85,7 +86,12 @@ class FineTunedEncoder:
             share = _blend(engine, before, _items(embedder, card.labels, validation))
             progress.say(f"weights {share:.0%} of the way from frozen to trained validate best")
         rung = FineTunedEncoder(card, embedder, network)
-        rung.fitted = fitted
+        cut = sum(len(item.tokens) == MAX_TOKENS for item in items)
+        if cut:
+            progress.say(
+                f"{cut:,} training texts fill the encoder's {MAX_TOKENS} tokens or are cut"
+            )
+        rung.fitted = replace(fitted, truncated=cut)
         return rung
 
     def predict(self, examples: Sequence[Example], progress: Progress) -> list[Prediction]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -84,7 +85,13 @@ class LanguageModel:
     ) -> LanguageModel:
         """Train a LoRA adapter with objective ``sft``; raises what the engine raises."""
         template = template_for(card.task, shared.tokenizer)
-        items, _ = encode_split(recipe, template, shared, train, progress)
+        items, counts = encode_split(recipe, template, shared, train, progress)
+        for what, count in (("left out", counts["dropped"]), ("cut", counts["truncated"])):
+            if count:
+                progress.say(
+                    f"{count:,} of {counts['examples']:,} training examples are longer than "
+                    f"data.max_tokens ({recipe.data.max_tokens}) and are {what}"
+                )
         held_out, _ = encode_split(
             recipe, template, shared, validation[: settings.validation_items], progress
         )
@@ -113,7 +120,7 @@ class LanguageModel:
         require_delta(adapted, "after training")
         adapted.requires_grad_(False)
         rung = LanguageModel(card, shared, "default")
-        rung.fitted = fitted
+        rung.fitted = replace(fitted, truncated=counts["truncated"], left_out=counts["dropped"])
         return rung
 
     @staticmethod
