@@ -193,6 +193,9 @@ def test_a_missing_database_is_not_created(tmp_path: Path) -> None:
 def test_a_missing_driver_and_an_unknown_database_are_named(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setitem(sys.modules, "psycopg", None)
+    with pytest.raises(DependencyError, match=r"assay\[postgres\]"):
+        rows_of(Source(sql="SELECT 1", url="postgresql://me@host/bank"))
     monkeypatch.setitem(sys.modules, "psycopg2", None)
     with pytest.raises(DependencyError, match="psycopg2"):
         rows_of(Source(sql="SELECT 1", url="postgresql+psycopg2://me@host/bank"))

@@ -150,9 +150,10 @@ def _sql(statement: str, url: str, recipe_dir: Path | None) -> Iterator[Located]
     try:
         engine = create_engine(_database(url, recipe_dir))
     except ModuleNotFoundError as error:
+        known = error.name == "psycopg"
         raise DependencyError(
             f"{shown}: the database's driver `{error.name}` is not installed",
-            f"pip install {error.name}",
+            "pip install 'assay[postgres]'" if known else f"pip install {error.name}",
         ) from error
     except SQLAlchemyError as error:
         raise DataError(
