@@ -9,12 +9,14 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from assay import files
 from assay.cli import main as entry
-from assay.cli import recipes
+from assay.cli import options, recipes
 from assay.errors import DataError, Interrupted
 
 Assay = Callable[..., Any]  # the fixture `assay`
@@ -188,9 +190,21 @@ def test_a_closed_pipe_is_no_error() -> None:
     assert "Traceback" not in done.stderr
 
 
-def test_shell_completion_knows_the_shipped_recipes() -> None:
-    from assay.cli.options import recipe_names
+def test_shell_completion_knows_the_runs_in_the_folder(home: Path) -> None:
+    assert Path.cwd() == home.parent / "work"
+    context: Any = SimpleNamespace(params={})
+    assert options.run_names(context, "") == []
+    for name in ("cards", "calls"):
+        folder = Path("runs") / name / "local-1"
+        folder.mkdir(parents=True)
+        record = {"format": 1, "name": name, "profile": "local", "recipe_digest": "0", "stages": {}}
+        record |= {"status": "complete", "created": "2026-01-01T00:00:00Z"}
+        files.write_json(folder / "run.json", record)
+    assert options.run_names(context, "ca") == ["calls", "cards"]
+    assert options.run_names(context, "car") == ["cards"]
 
-    assert "banking-intent" in recipe_names("bank")
-    assert recipe_names("no-such") == []
+
+def test_shell_completion_knows_the_shipped_recipes() -> None:
+    assert "banking-intent" in options.recipe_names("bank")
+    assert options.recipe_names("no-such") == []
     assert recipes.NAME is None

