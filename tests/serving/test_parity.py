@@ -72,6 +72,16 @@ def test_an_honest_save_agrees_in_every_form(trained: LanguageModel, tmp_path: P
         assert form["max_logit_drift"] < 1e-3
 
 
+def test_answers_from_another_batch_are_not_the_reference(
+    trained: LanguageModel, tmp_path: Path
+) -> None:
+    trained.save(tmp_path)
+    trained.predict(items(), SILENT)
+    for remembered in trained._answered.values():
+        remembered.tokens = [5, *remembered.tokens[1:]]
+    assert certify(trained, tmp_path, items(), SILENT)["agrees"]
+
+
 def test_the_adapter_changes_the_answers(trained: LanguageModel) -> None:
     bare = LanguageModel(trained.card, trained.shared, None)
     assert [p.raw for p in trained.predict(items(), SILENT)] != [
