@@ -82,6 +82,27 @@ def test_a_new_adapter_changes_nothing_and_trips_the_wire(tiny: Any) -> None:
         lora.require_delta(model, "after training")
 
 
+def test_an_adapter_of_the_last_layers_leaves_the_others_as_they_are(
+    tiny: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    depth = tiny[0].config.num_hidden_layers
+    assert depth >= 2
+    model = adapted(tiny[0], True, monkeypatch, layers=1).train()
+    grown = {name.split(".layers.")[1].split(".")[0] for name in lora.trainable(model)}
+    assert grown == {str(depth - 1)}
+    entered: list[bool] = []
+    last = model.get_base_model().model.layers[depth - 1]
+    last.register_forward_pre_hook(lambda _, args: entered.append(args[0].requires_grad))
+    found = gradients(model, torch.arange(3, 19)[None])
+    assert entered == [False]  # nothing flows back below it
+    assert found and all(bool(g.any()) for g in found.values())
+
+
+def test_more_layers_than_there_are(tiny: Any) -> None:
+    with pytest.raises(ModelError, match="adapter.layers is 99, this base has"):
+        lora.attach(tiny[0], Adapter(layers=99), seed=0, task="CAUSAL_LM")
+
+
 def test_unknown_target_lists_the_layers(tiny: Any) -> None:
     model, _ = tiny
     with pytest.raises(ModelError, match="q_proj") as error:

@@ -9,6 +9,7 @@ active adapters) goes through PEFT's own code.
 from __future__ import annotations
 
 import copy
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -108,22 +109,32 @@ def attach(model: nn.Module, settings: Adapter, *, seed: int, task: str | None) 
     """A new adapter on ``model``: A random (seeded), B zero, so nothing changes at step 0.
 
     ``task`` is PEFT's task type (``CAUSAL_LM``), or None for an encoder. Raises ``ModelError``
-    when ``targets`` names no layer.
+    when ``targets`` names no layer, or the base has fewer than ``layers``.
     """
     from peft import LoraConfig, get_peft_model
 
+    config_of: Any = model.config
+    depth: int = config_of.get_text_config().num_hidden_layers
+    if settings.layers is not None and settings.layers > depth:
+        raise ModelError(
+            f"adapter.layers is {settings.layers}, this base has {depth} layers",
+            "Give fewer, or leave it out to adapt all.",
+        )
+    every = [name for name, module in model.named_modules() if isinstance(module, nn.Linear)]
+    linear = sorted({name.rsplit(".", 1)[-1] for name in every})
+    repeated = sorted({n.rsplit(".", 1)[-1] for n in every if re.search(r"\.\d+\.", n)})
+    last = settings.layers and list(range(depth - settings.layers, depth))
     config = LoraConfig(
         r=settings.rank,
         lora_alpha=settings.alpha,
         lora_dropout=settings.dropout,
-        target_modules=settings.targets,
+        # PEFT takes layers with a list of names only, and would adapt an output layer named there
+        target_modules=repeated if last and settings.targets == "all-linear" else settings.targets,
+        layers_to_transform=last,
         use_rslora=settings.rslora,
         use_dora=settings.dora,
         task_type=task,
         bias="none",
-    )
-    linear = sorted(
-        {n.rsplit(".", 1)[-1] for n, m in model.named_modules() if isinstance(m, nn.Linear)}
     )
     torch.manual_seed(seed)
     try:

@@ -206,6 +206,10 @@ class Adapter(Section):
     targets: list[str] | Literal["all-linear"] = Field(
         default="all-linear", description="Names of the layers adapted, or every linear layer."
     )
+    layers: PositiveInt | None = Field(
+        default=None,
+        description="Adapt the last so many layers only; null: all. Nothing flows back below them, so steps are shorter.",
+    )
     rslora: bool = Field(default=False, description="Scale by alpha/sqrt(rank) (arXiv:2312.03732).")
     dora: bool = Field(
         default=False,

@@ -27,7 +27,7 @@ from assay.observability.progress import SILENT, Progress
 from assay.serving.engine import Specialist
 
 ITEMS = 16
-SERVED = 8  # of them one by one, as a server answers; that takes a second each on a small CPU
+SERVED = 4  # of them one by one, as a server answers; that takes a second each on a small CPU
 NEAR_TIE = 0.5  # nats between two tokens that rounding may put in either order
 
 
