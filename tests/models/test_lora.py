@@ -99,7 +99,7 @@ def test_an_adapter_of_the_last_layers_leaves_the_others_as_they_are(
 
 
 def test_more_layers_than_there_are(tiny: Any) -> None:
-    with pytest.raises(ModelError, match="adapter.layers is 99, this base has"):
+    with pytest.raises(ModelError, match="layers is 99, this base has"):
         lora.attach(tiny[0], Adapter(layers=99), seed=0, task="CAUSAL_LM")
 
 
