@@ -189,7 +189,9 @@ def main() -> None:
     parser.add_argument("--child", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.rows <= BATCH:
-        parser.error(f"--rows is {options.rows}; the first step is timed up to the second: > {BATCH}")
+        parser.error(
+            f"--rows is {options.rows}; the first step is timed up to the second: > {BATCH}"
+        )
     if options.child:
         child(options.child, options.rows)
         return
