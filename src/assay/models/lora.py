@@ -113,23 +113,18 @@ def attach(model: nn.Module, settings: Adapter, *, seed: int, task: str | None) 
     """
     from peft import LoraConfig, get_peft_model
 
-    config_of: Any = model.config
-    depth: int = config_of.get_text_config().num_hidden_layers
-    if settings.layers is not None and settings.layers > depth:
-        raise ModelError(
-            f"adapter.layers is {settings.layers}, this base has {depth} layers",
-            "Give fewer, or leave it out to adapt all.",
-        )
     every = [name for name, module in model.named_modules() if isinstance(module, nn.Linear)]
     linear = sorted({name.rsplit(".", 1)[-1] for name in every})
-    repeated = sorted({n.rsplit(".", 1)[-1] for n in every if re.search(r"\.\d+\.", n)})
-    last = settings.layers and list(range(depth - settings.layers, depth))
+    targets, last = settings.targets, None
+    if settings.layers is not None:
+        last = _last_layers(model, settings.layers)
+        if targets == "all-linear":  # PEFT wants names here, and would adapt an output layer too
+            targets = sorted({n.rsplit(".", 1)[-1] for n in every if re.search(r"\.\d+\.", n)})
     config = LoraConfig(
         r=settings.rank,
         lora_alpha=settings.alpha,
         lora_dropout=settings.dropout,
-        # PEFT takes layers with a list of names only, and would adapt an output layer named there
-        target_modules=repeated if last and settings.targets == "all-linear" else settings.targets,
+        target_modules=targets,
         layers_to_transform=last,
         use_rslora=settings.rslora,
         use_dora=settings.dora,
@@ -146,6 +141,16 @@ def attach(model: nn.Module, settings: Adapter, *, seed: int, task: str | None) 
         ) from error
     fuse(adapted)
     return adapted
+
+
+def _last_layers(model: Any, count: int) -> list[int]:
+    depth: int = model.config.get_text_config().num_hidden_layers
+    if count > depth:
+        raise ModelError(
+            f"adapter.layers is {count}, this base has {depth} layers",
+            "Give fewer, or leave it out to adapt all.",
+        )
+    return list(range(depth - count, depth))
 
 
 def load_adapter(model: nn.Module, folder: Path, name: str) -> PeftModel:

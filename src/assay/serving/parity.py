@@ -78,7 +78,7 @@ def certify(
         asked = len(theirs.answers)
         pairs = list(zip(items, reference.answers, theirs.answers, strict=False))
         parted = [(item, mine, other) for item, mine, other in pairs if mine != other]
-        near = [part for part in parted if form != "reloaded" and _gap(trained, *part) <= NEAR_TIE]
+        near = [p for p in parted if form != "reloaded" and abs(_gap(trained, *p)) <= NEAR_TIE]
         drift = 0.0
         if reference.logits is not None and theirs.logits is not None:
             drift = float((reference.logits[:asked] - theirs.logits).abs().max())

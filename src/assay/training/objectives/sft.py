@@ -44,7 +44,8 @@ class Sft:
         packed = [[item] for item in items]
         if not self.share_prefix or len(items) == 1:
             return _layout(packed)
-        return _laid_end_to_end(_layout(packed, _shared_prefix(items)), items)
+        shared = _shared_prefix(items)
+        return _laid_end_to_end(_layout(packed, shared), items[0].tokens[:shared])
 
     def loss(self, model: nn.Module, batch: Batch) -> Tensor:
         """Sum of token losses; logits only at the predicting positions."""
@@ -140,15 +141,15 @@ def _layout(packed: Sequence[Sequence[Encoded]], start: int = 0) -> Batch:
     }
 
 
-def _laid_end_to_end(batch: Batch, items: Sequence[Encoded]) -> Batch:
+def _laid_end_to_end(batch: Batch, prefix: list[int]) -> Batch:
     """The rows of ``batch`` in one, after what they share, without padding (``models.attention``)."""
-    start = batch["mask"].shape[3] - batch["mask"].shape[2]
-    sizes = torch.tensor([_needed(item) - start for item in items])
-    kept = torch.arange(batch["tokens"].shape[1]) < sizes.unsqueeze(1)
+    start = len(prefix)
+    kept = batch["mask"][:, 0].diagonal(start, 1, 2)  # what attends to itself is no padding
+    sizes = kept.sum(dim=1)
     begins = start + sizes.cumsum(0) - sizes
-    prefix = torch.tensor(items[0].tokens[:start], dtype=torch.long)
+    shared = torch.tensor(prefix, dtype=torch.long)
     return {
-        "tokens": torch.cat([prefix, batch["tokens"][kept]]).unsqueeze(0),
+        "tokens": torch.cat([shared, batch["tokens"][kept]]).unsqueeze(0),
         "positions": torch.cat([torch.arange(start), batch["positions"][kept]]).unsqueeze(0),
         "mask": batch["mask"],
         "rows": torch.zeros_like(batch["rows"]),
