@@ -86,11 +86,10 @@ class FineTunedEncoder:
             share = _blend(engine, before, _items(embedder, card.labels, validation))
             progress.say(f"weights {share:.0%} of the way from frozen to trained validate best")
         rung = FineTunedEncoder(card, embedder, network)
-        cut = sum(len(item.tokens) == MAX_TOKENS for item in items)
+        full = [e.text for e, i in zip(train, items, strict=True) if len(i.tokens) == MAX_TOKENS]
+        cut = sum(len(embedder.tokenizer(text)["input_ids"]) > MAX_TOKENS for text in full)
         if cut:
-            progress.say(
-                f"{cut:,} training texts fill the encoder's {MAX_TOKENS} tokens or are cut"
-            )
+            progress.say(f"{cut:,} training texts are cut to the encoder's {MAX_TOKENS} tokens")
         rung.fitted = replace(fitted, truncated=cut)
         return rung
 
