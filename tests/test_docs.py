@@ -121,10 +121,9 @@ class Reader:
         assert server.returncode in (0, 130)
 
 
-def ended_well(done: subprocess.CompletedProcess[str], codes: Sequence[int] = (0,)) -> str:
+def ended_well(done: subprocess.CompletedProcess[str], codes: Sequence[int] = (0,)) -> None:
     said = f"{shlex.join(done.args)}\n{done.stdout[-1500:]}\n{done.stderr[-2500:]}"
     assert done.returncode in codes, said
-    return said
 
 
 @pytest.fixture(scope="module")
@@ -176,7 +175,8 @@ def test_a_command_of_the_text_runs(reader: Reader, command: str) -> None:
         # README has trained the one; of the other, a rung passes that takes seconds
         quick = words[2:] == ["banking-intent"] or words[2] == "review-sentiment"
         done = reader.type(shlex.join(words), *([] if quick else SMALLER))
-        assert "report:" in ended_well(done, (0, 3, 4))
+        ended_well(done, (0,) if quick else (0, 3, 4))  # with so few rows a gate may well fail
+        assert "report:" in done.stdout
     else:
         ended_well(reader.type(shlex.join(words)))
 
@@ -198,10 +198,15 @@ def test_a_benchmark_runs(reader: Reader, script: str, smaller: list[str], key: 
     }
 
 
-def test_every_make_target_that_is_named_exists() -> None:
+@pytest.mark.parametrize("command", sorted({c for c in (*STORY, *TEXT) if c.startswith("make ")}))
+def test_a_make_target_that_is_named_exists(command: str) -> None:
+    """And runs, where nothing else runs it."""
+    target = command.split()[1]
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
-    for command in (c for c in (*STORY, *TEXT) if c.startswith("make ")):
-        assert re.search(rf"^{re.escape(command.split()[1])}:", makefile, re.MULTILINE), command
+    assert re.search(rf"^{re.escape(target)}:", makefile, re.MULTILINE)
+    if command not in ELSEWHERE:
+        done = subprocess.run(["make", "-C", ROOT, target], capture_output=True, text=True)
+        assert done.returncode == 0, done.stdout[-1500:] + done.stderr[-1500:]
 
 
 @pytest.mark.full

@@ -12,6 +12,7 @@ from assay import files
 from assay.data.tables import Located, read_table
 from assay.errors import DataError, DependencyError, did_you_mean
 from assay.recipe.schema import Source
+from assay.recipe.urls import without_password
 
 SHIPPED = Path(__file__).resolve().parent.parent / "catalogue" / "data"
 _VARIABLE = re.compile(r"\$\{(\w+)\}")
@@ -51,7 +52,7 @@ def describe(source: Source, recipe_dir: Path | None) -> dict[str, str]:
         return {"path": source.path, "sha256": files.sha256_file(path)}
     if source.hub:
         return {"hub": source.hub}
-    return {"sql": source.sql or "", "url": _without_password(source.url or "")}
+    return {"sql": source.sql or "", "url": without_password(source.url or "")}
 
 
 def _located(text: str, recipe_dir: Path | None) -> Path:
@@ -141,7 +142,7 @@ def _sql(statement: str, url: str, recipe_dir: Path | None) -> Iterator[Located]
     from sqlalchemy import create_engine, text
     from sqlalchemy.exc import SQLAlchemyError
 
-    shown = _without_password(url)
+    shown = without_password(url)
     if not _QUERY.match(statement):
         raise DataError(
             f"data.*.sql does not begin with SELECT, WITH or VALUES: {statement[:80]}",
@@ -185,7 +186,3 @@ def _database(url: str, recipe_dir: Path | None) -> Any:
     if not path.is_file():  # SQLite would create it
         raise DataError(f"{path}: no such database", "Check data.*.url.")
     return address.set(database=str(path))
-
-
-def _without_password(url: str) -> str:
-    return re.sub(r"(//[^:/@]*):[^@]*@", r"\1:***@", url)

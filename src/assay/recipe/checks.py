@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from assay.errors import did_you_mean
 from assay.recipe.schema import Recipe
 from assay.recipe.tree import Keys
+from assay.recipe.urls import password_in
 
 CONFIDENCE_METRICS = ("ece", "brier")  # need rungs that give a confidence
 LOWER_IS_BETTER = (*CONFIDENCE_METRICS, "bits_per_byte")
@@ -35,7 +36,6 @@ NEEDED_FIELD = {  # of task, for a metric to be computed
     "slot_recall": "slots_field",
     "slot_f1": "slots_field",
 }
-PASSWORD = re.compile(r"^[\w+]+://[^:/@]*:([^@]*)@")  # in a URL
 WITHOUT_BASE = ("majority", "tfidf", "nearest")
 TRAINED_BY_THE_LOOP = ("encoder", "llm")
 WITHOUT_EFFECT = {"encoder": ("packing", "activation_checkpointing"), "llm": ("word_dropout",)}
@@ -49,8 +49,8 @@ def checks(recipe: Recipe) -> Iterator[tuple[Keys, str]]:
     yield from _numbers(recipe)
     for split in ("train", "validation", "test"):
         source = getattr(recipe.data, split)
-        written = PASSWORD.search(source.url or "") if source else None
-        if written and "${" not in written[1]:
+        written = password_in(source.url or "") if source else None
+        if written and "${" not in written:
             problem = "holds a password, which every run and report would repeat; write ${NAME}, a "
             yield ("data", split, "url"), f"{problem}variable of the environment"
     if recipe.data.format != "pairs":
