@@ -101,6 +101,7 @@ class Reader:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
+            preexec_fn=_listens_to_ctrl_c,
         ) as server:
             assert server.stdout is not None
             said = ""
@@ -119,6 +120,11 @@ class Reader:
             server.communicate(timeout=30)
         assert reply["choices"][0]["message"]["content"] == "card_arrival"
         assert server.returncode == 130  # 128 + SIGINT
+
+
+def _listens_to_ctrl_c() -> None:
+    """As from a terminal; tests that run in the background inherit that SIGINT is ignored."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def ended_well(done: subprocess.CompletedProcess[str], codes: Sequence[int] = (0,)) -> None:
