@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import pytest
@@ -145,6 +146,38 @@ def test_answers_are_those_of_training(tiny: Any, monkeypatch: pytest.MonkeyPatc
     trained = model(input_ids=ids).logits.detach()
     with torch.no_grad():
         assert torch.equal(model(input_ids=ids).logits, trained)
+
+
+def test_an_unchanging_adapter_answers_the_same_and_a_changed_one_is_seen_after(
+    tiny: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = adapted(tiny[0].to(torch.bfloat16), True, monkeypatch)
+    ids = torch.arange(3, 27).reshape(2, 12)
+    with torch.no_grad():
+        expected = model(input_ids=ids).logits
+        with lora.unchanging(model), lora.unchanging(model):
+            for _ in range(2):
+                assert torch.equal(model(input_ids=ids).logits, expected)
+        for name, parameter in model.named_parameters():
+            if "lora_B" in name:
+                parameter.data.mul_(3)
+        assert not torch.equal(model(input_ids=ids).logits, expected)
+
+
+def test_a_copy_computes_with_its_own_weights(tiny: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    model = adapted(tiny[0].to(torch.bfloat16), True, monkeypatch).eval()
+    ids = torch.arange(3, 19)[None]
+    with torch.no_grad():
+        before = model(input_ids=ids).logits
+        wide = copy.deepcopy(model).float()
+        torch.testing.assert_close(wide(input_ids=ids).logits, before.float(), atol=0.05, rtol=0.05)
+        for name, parameter in wide.named_parameters():
+            if "lora_B" in name:
+                parameter.zero_()
+        assert torch.equal(model(input_ids=ids).logits, before)
+        with wide.disable_adapter():
+            bare = wide(input_ids=ids).logits
+        assert torch.equal(wide(input_ids=ids).logits, bare)
 
 
 def test_a_merged_copy_answers_like_base_and_adapter(

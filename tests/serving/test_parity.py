@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,11 +14,13 @@ from safetensors.torch import load_file, save_file
 from assay.data.prompts import conversation
 from assay.data.records import Example
 from assay.errors import TrainingError
+from assay.evaluation.rungs import load_rung
 from assay.evaluation.rungs.card import BaseCard, Card
 from assay.evaluation.rungs.linear import TfidfLogistic
 from assay.evaluation.rungs.llm import LanguageModel
 from assay.models.lora import attach
 from assay.models.pool import BasePool
+from assay.models.precision import decide
 from assay.observability.progress import SILENT
 from assay.recipe.schema import Adapter, Base, Task
 from assay.serving import parity
@@ -67,9 +70,27 @@ def test_an_honest_save_agrees_in_every_form(trained: LanguageModel, tmp_path: P
     assert certificate["items"] == 4
     assert set(certificate["forms"]) == {"reloaded", "served", "merged"}
     for form in certificate["forms"].values():
+        assert form["agrees"]
         assert form["tokens_equal"] == 1.0
         assert form["near_ties"] == 0.0
         assert form["max_logit_drift"] < 1e-3
+    for form in ("reloaded", "served"):  # computed in the same way: equal to the bit
+        assert certificate["forms"][form]["max_logit_drift"] == 0.0
+
+
+def test_merging_is_judged_in_fp32_and_its_rounding_reported(
+    trained: LanguageModel, tmp_path: Path
+) -> None:
+    trained.save(tmp_path)
+    rung = load_rung(tmp_path, SILENT, BasePool(SILENT))
+    assert isinstance(rung, LanguageModel)
+    shared = rung.shared
+    shared.model.to(torch.bfloat16)
+    shared.causal = replace(shared.causal, precision=decide("bf16"))
+    found = parity._merge(rung, items(), parity._ask(rung, items(), SILENT), SILENT)
+    assert found["agrees"] and found["tokens_equal"] == 1.0
+    assert found["max_logit_drift"] < 1e-3 < found["rounded_logit_drift"]
+    assert {p.dtype for p in shared.model.parameters()} == {torch.bfloat16}  # the rung is as it was
 
 
 def test_answers_from_another_batch_are_not_the_reference(
@@ -125,8 +146,11 @@ def test_a_merged_form_may_part_at_a_near_tie_and_nowhere_else(
     trained: LanguageModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     trained.save(tmp_path)
-    bare = LanguageModel(trained.card, trained.shared, None)
-    monkeypatch.setattr(parity, "_merged", lambda _: bare)
+
+    def forgets_the_adapter(model: Any) -> Any:
+        return copy.deepcopy(model).unload().float()
+
+    monkeypatch.setattr(parity, "merge", forgets_the_adapter)
     with pytest.raises(TrainingError, match=r"^the merged form does not answer like"):
         certify(trained, tmp_path, items(), SILENT)
     monkeypatch.setattr(parity, "NEAR_TIE", 1e6)

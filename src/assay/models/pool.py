@@ -9,6 +9,7 @@ from typing import Any
 
 from assay.errors import ModelError
 from assay.models.load import Causal, Embedder, load_causal, load_embedder
+from assay.models.lora import unchanging
 from assay.models.precision import decide
 from assay.models.store import BaseRef, resolve
 from assay.observability.progress import Progress
@@ -74,7 +75,8 @@ class SharedCausal:
         with self._lock:
             if adapter is not None:
                 self.model.set_adapter(adapter, inference_mode=True)
-                yield self.model
+                with unchanging(self.model):
+                    yield self.model
             elif self.adapters:
                 with self.model.disable_adapter():
                     yield self.model

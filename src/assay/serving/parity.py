@@ -7,6 +7,7 @@ So the forms are compared, on real test prompts, before anything is signed.
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -28,7 +29,7 @@ from assay.serving.engine import Specialist
 
 ITEMS = 16
 SERVED = 4  # of them one by one, as a server answers; that takes a second each on a small CPU
-NEAR_TIE = 0.5  # nats between two tokens that rounding may put in either order
+NEAR_TIE = 1e-3  # nats; in fp32 the order of additions moves a logit by a tenth of it
 
 
 @dataclass
@@ -48,54 +49,65 @@ class _Said:
 def certify(
     trained: Rung, saved: Path, examples: Sequence[Example], progress: Progress
 ) -> dict[str, Any]:
-    """Compare the live rung with itself reloaded, merged into its base, and as the server asks it.
+    """Compare the live rung with itself reloaded, as the server asks it, and merged into its base.
 
-    ``reloaded`` must give the same tokens. ``served`` (each prompt put together by the server's
-    engine and answered by itself) and ``merged`` (rounded to the base's type) add numbers in
-    another order, so they may part from the trained rung where it had two tokens within
-    ``NEAR_TIE``, and nowhere else. Returns ``{"items", "forms": {form: {"items", "tokens_equal",
-    "near_ties", "max_logit_drift"}}, "agrees"}``; raises ``TrainingError`` for a form that strays.
+    Each pair computes in the same way, so that only a fault can tell them apart: ``reloaded``
+    answers the same batch, ``served`` one prompt at a time, each put together by the server's
+    engine, and ``merged`` in fp32, beside base and adapter in fp32. The tokens must be equal. Only
+    the merged form, whose additions come in another order, may part from the trained one where
+    that had two tokens within ``NEAR_TIE``. How far rounding the merged weights to the base's type
+    moves a logit is reported.
+
+    Returns ``{"items", "forms": {form: {"items", "tokens_equal", "near_ties", "max_logit_drift",
+    "agrees"}}, "agrees"}``; raises ``TrainingError`` for a form that strays.
     """
     items = list(examples[:ITEMS])
     if isinstance(trained, LanguageModel):
         items = [_begun(item) if is_whole_text(item) else item for item in items]
         trained.forget()  # in a batch of other rows, rounding may have turned a near tie
     progress.say(
-        f"parity: {len(items)} test prompts through training engine, reload, merge, server"
+        f"parity: {len(items)} test prompts through training engine, reload, server, merge"
     )
     reference = _ask(trained, items, progress)
     again = load_rung(saved, progress, BasePool(progress))
-    said = {"reloaded": _ask(again, items, progress)}
+    forms = {
+        "reloaded": _compare(items, reference, _ask(again, items, progress)),
+        "served": _compare(items[:SERVED], *_serve(trained, again, items, progress)),
+    }
     if isinstance(again, LanguageModel):
         if again.shared.causal.precision.name == "nf4":
             progress.say("parity: weights of 4 bits are not merged; that form is left out")
         else:
-            said["merged"] = _ask(_merged(again), items, progress)
-    said["served"] = _serve(again, items[:SERVED], progress)
-    forms: dict[str, dict[str, float]] = {}
-    stray: list[str] = []
-    for form, theirs in said.items():
-        asked = len(theirs.answers)
-        pairs = list(zip(items, reference.answers, theirs.answers, strict=False))
-        parted = [(item, mine, other) for item, mine, other in pairs if mine != other]
-        near = [p for p in parted if form != "reloaded" and abs(_gap(trained, *p)) <= NEAR_TIE]
-        drift = 0.0
-        if reference.logits is not None and theirs.logits is not None:
-            drift = float((reference.logits[:asked] - theirs.logits).abs().max())
-        forms[form] = {
-            "items": asked,
-            "tokens_equal": 1 - len(parted) / asked,
-            "near_ties": len(near) / asked,
-            "max_logit_drift": round(drift, 5),
-        }
-        if len(near) < len(parted):
-            stray.append(form)
+            forms["merged"] = _merge(again, items, reference, progress)
+    stray = [form for form, found in forms.items() if not found["agrees"]]
     if stray:
         raise TrainingError(
             f"the {' and the '.join(stray)} form does not answer like the trained one: {forms}",
             "Do not ship it. Versions of transformers and peft may differ: assay doctor.",
         )
     return {"items": len(items), "forms": forms, "agrees": True}
+
+
+def _compare(
+    items: Sequence[Example], mine: _Said, theirs: _Said, judge: Rung | None = None
+) -> dict[str, Any]:
+    """How far two forms agree; where they part, ``judge`` says how near the two answers were."""
+    pairs = list(zip(items, mine.answers, theirs.answers, strict=True))
+    parted = [(item, one, other) for item, one, other in pairs if one != other]
+    near = [pair for pair in parted if judge is not None and abs(_gap(judge, *pair)) <= NEAR_TIE]
+    return {
+        "items": len(items),
+        "tokens_equal": 1 - len(parted) / len(items),
+        "near_ties": len(near) / len(items),
+        "max_logit_drift": _drift(mine, theirs),
+        "agrees": len(near) == len(parted),
+    }
+
+
+def _drift(mine: _Said, theirs: _Said) -> float:
+    if mine.logits is None or theirs.logits is None:
+        return 0.0
+    return float(f"{float((mine.logits - theirs.logits).abs().max()):.3g}")
 
 
 def _ask(rung: Rung, items: Sequence[Example], progress: Progress) -> _Said:
@@ -110,23 +122,30 @@ def _ask(rung: Rung, items: Sequence[Example], progress: Progress) -> _Said:
     return _Said(answers, torch.tensor(scores, dtype=torch.float64) if scores else None)
 
 
-def _serve(rung: Rung, items: Sequence[Example], progress: Progress) -> _Said:
-    """Answers one by one, each to the conversation a client would send."""
-    specialist = Specialist("unsigned", "0", "", {}, rung.card, rung)
-    parts: list[_Said] = []
-    with progress.task("asking as the server does", len(items)) as bar:
-        for item in items:
-            asked = specialist.example(_sent(item))
-            if isinstance(rung, LanguageModel):
-                rung.forget()
-                if rung.encode(asked.prompt) != rung.encode(item.prompt):
-                    raise TrainingError(
-                        f"{item.id}: a server would put this prompt together otherwise",
-                        f"Evaluated: {item.prompt}. Served: {asked.prompt}.",
-                    )
-            parts.append(_ask(rung, [asked], SILENT))
-            bar.advance()
-    return _Said.joined(parts)
+def _serve(
+    trained: Rung, again: Rung, items: Sequence[Example], progress: Progress
+) -> tuple[_Said, _Said]:
+    """Both rungs' answers to ``SERVED`` prompts, one by one; the second's come as a client's."""
+    specialist = Specialist("unsigned", "0", "", {}, again.card, again)
+    asked = [specialist.example(_sent(item)) for item in items]
+    for item, theirs in zip(items, asked, strict=True):
+        if isinstance(again, LanguageModel) and (
+            again.encode(theirs.prompt) != again.encode(item.prompt)
+        ):
+            raise TrainingError(
+                f"{item.id}: a server would put this prompt together otherwise",
+                f"Evaluated: {item.prompt}. Served: {theirs.prompt}.",
+            )
+    said: tuple[list[_Said], list[_Said]] = ([], [])
+    both = ((trained, items[:SERVED]), (again, asked[:SERVED]))
+    with progress.task("asking as the server does", 2 * len(asked[:SERVED])) as bar:
+        for parts, (rung, examples) in zip(said, both, strict=True):
+            for example in examples:
+                if isinstance(rung, LanguageModel):
+                    rung.forget()
+                parts.append(_ask(rung, [example], SILENT))
+                bar.advance()
+    return _Said.joined(said[0]), _Said.joined(said[1])
 
 
 def _sent(item: Example) -> list[Turn]:
@@ -179,9 +198,26 @@ def _gap(
     return float(logits[int(mine[differ[0]])] - logits[int(theirs[differ[0]])])
 
 
-def _merged(rung: LanguageModel) -> LanguageModel:
-    """The adapter merged into a copy of its base, rounded to the base's type."""
+def _merge(
+    rung: LanguageModel, items: Sequence[Example], rounded: _Said, progress: Progress
+) -> dict[str, Any]:
+    """The adapter merged into a copy of its base against the two side by side, both in fp32.
+
+    ``rounded`` is what the rung answered in its own type; ``rounded_logit_drift`` is how far the
+    merged weights, rounded to it, are from that.
+    """
     causal = rung.shared.causal
+    wide = _on(rung, copy.deepcopy(rung.shared.model).float(), rung.adapter)
     with rung.shared.using(rung.adapter) as model:
-        merged = merge(model).to(causal.precision.dtype)
-    return LanguageModel(rung.card, SharedCausal(replace(causal, model=merged)), None)
+        merged = _on(rung, merge(model), None)
+    found = _compare(items, _ask(wide, items, progress), _ask(merged, items, progress), wide)
+    merged.shared.model.to(causal.precision.dtype)
+    logits = _next_logits(merged, [merged.encode(item.prompt) for item in items])
+    return {**found, "rounded_logit_drift": _drift(rounded, _Said([], logits))}
+
+
+def _on(rung: LanguageModel, model: Any, adapter: str | None) -> LanguageModel:
+    """The rung on another copy of its model."""
+    shared = SharedCausal(replace(rung.shared.causal, model=model))
+    shared.adapters = {adapter} if adapter is not None else set()
+    return LanguageModel(rung.card, shared, adapter)

@@ -113,10 +113,19 @@ def context() -> dict[str, Any]:
             "forms": {
                 "served": {
                     "items": 8,
-                    "tokens_equal": 0.875,
-                    "near_ties": 0.125,
-                    "max_logit_drift": 0.03125,
-                }
+                    "tokens_equal": 1.0,
+                    "near_ties": 0.0,
+                    "max_logit_drift": 0.0,
+                    "agrees": True,
+                },
+                "merged": {
+                    "items": 16,
+                    "tokens_equal": 0.9375,
+                    "near_ties": 0.0625,
+                    "max_logit_drift": 6.47e-05,
+                    "agrees": True,
+                    "rounded_logit_drift": 1.04,
+                },
             },
             "agrees": True,
         },

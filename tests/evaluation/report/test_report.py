@@ -104,6 +104,8 @@ def test_the_page_says_what_was_found(page: Page, banking: dict[str, Any]) -> No
     for system in ("candidate", "base"):
         assert f"{found[system]['metrics']['accuracy']:.3f}" in page.text
     assert "encoder 0.910 2.6 3.4 MB 12 s chosen passes" in page.text
+    assert "served 8 100 % 0 % 0 merged 16 93.8 % 6.2 % 6.47e-05" in page.text
+    assert "the merged weights move a logit by up to 1.04." in page.text
     assert "not reached: not needed" in page.text
     assert "71 exact duplicate, 29 leaks into held-out" in page.text
     assert "agrees on 16 test prompts" in page.text

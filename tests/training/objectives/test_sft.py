@@ -95,7 +95,7 @@ def test_a_shared_prefix_goes_with_recomputed_activations(tiny: Any) -> None:
     items, objective = examples(), Sft()
     expected, wanted = loss_and_gradients(model.train(), objective, items)
     model.enable_input_require_grads()
-    model.gradient_checkpointing_enable()
+    model.activation_checkpointing_enable()
     loss, gradients = loss_and_gradients(model, objective, items)
     assert loss == pytest.approx(expected, rel=1e-6)
     assert gradients.keys() == wanted.keys() and wanted

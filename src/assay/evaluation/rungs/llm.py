@@ -103,7 +103,7 @@ class LanguageModel:
             shared.adapters.add("default")
         if settings.activation_checkpointing:
             adapted.enable_input_require_grads()
-            adapted.gradient_checkpointing_enable()
+            adapted.activation_checkpointing_enable()
         # A prefix computed once a batch would have one dropout mask for all rows.
         shareable = recipe.adapter.dropout == 0 and shares_prefix(shared.causal.model)
         objective = Sft(
@@ -116,7 +116,7 @@ class LanguageModel:
         )
         fitted = engine.fit(items, held_out)
         if settings.activation_checkpointing:
-            adapted.gradient_checkpointing_disable()
+            adapted.activation_checkpointing_disable()
         require_delta(adapted, "after training")
         adapted.requires_grad_(False)
         rung = LanguageModel(card, shared, "default")
