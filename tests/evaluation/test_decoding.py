@@ -238,6 +238,7 @@ def test_streamed_pieces_join_to_the_whole(wild: Any, constrained: bool) -> None
     constraint: Any = compile_constraint(schema, tokenizer) if constrained else None
     for prompt in encoded(tokenizer):
         whole = decode(wild, [prompt], constraint=constraint)[0]
+        answer = Generated()
         pieces = list(
             stream(
                 model,
@@ -247,8 +248,10 @@ def test_streamed_pieces_join_to_the_whole(wild: Any, constrained: bool) -> None
                 constraint=constraint,
                 max_new_tokens=24,
                 terminators={tokenizer.eos_token_id},
+                answer=answer,
             )
         )
+        assert (answer.tokens, answer.complete) == (whole.tokens, whole.complete)
         kept = [token for token in whole.tokens if token != tokenizer.eos_token_id]
         assert "".join(pieces) == tokenizer.decode(kept, skip_special_tokens=True)
         assert len(pieces) > 1

@@ -15,14 +15,18 @@ from assay.data.records import Example, Turn
 from assay.errors import DataError, PackageError
 from assay.evaluation.rungs.card import Card
 from assay.evaluation.rungs.linear import TfidfLogistic
+from assay.evaluation.rungs.llm import LanguageModel
+from assay.models.pool import BasePool
 from assay.observability.progress import SILENT
 from assay.packaging import keys
 from assay.packaging.build import build
 from assay.packaging.fields import now
 from assay.packaging.keys import TrustStore
 from assay.packaging.manifest import Evidence, claim
-from assay.recipe.schema import Task
+from assay.recipe.schema import Base, Task
+from assay.serving.engine import Fleet, Specialist
 from assay.web import api_keys
+from assay.web.app import create_api
 from assay.web.server import create_app, serve, start_in_thread
 
 TEXTS = {
@@ -159,6 +163,28 @@ def test_what_changes_nothing_is_accepted(address: str) -> None:
     assert said.choices[0].message.content == "red"
     parts: Any = [{"type": "text", "text": "a "}, {"type": "text", "text": "rose"}]
     assert ask(client(address), "colours", parts).choices[0].message.content == "red"
+
+
+def test_an_answer_that_was_cut_off_says_so(tiny_folder: Path) -> None:
+    base = Base(model=str(tiny_folder), precision="fp32", allow_noncommercial=True)
+    shared = BasePool(SILENT).causal(base)
+    card = Card(kind="llm", task=Task(output="text", max_new_tokens=6))
+    rung = LanguageModel.untrained(card, shared)
+    specialist = Specialist("talker", "1.0.0", "0" * 64, {}, card, rung)
+
+    def finishes() -> tuple[Any, Any]:
+        rung.forget()
+        with start_in_thread(create_api(Fleet([specialist]), require_key=False)) as address:
+            whole = ask(client(address), "talker", "a rose")
+            *_, last = ask(client(address), "talker", "a rose", stream=True)
+        return whole.choices[0].finish_reason, last.choices[0].finish_reason
+
+    assert finishes() == ("length", "length")
+    assert specialist.ask("a rose").cut
+    fourth = rung.answers([specialist.example([Turn("user", "a rose")])], SILENT)[0].tokens[3]
+    shared.causal.model.generation_config.eos_token_id = fourth
+    assert finishes() == ("stop", "stop")
+    assert not specialist.ask("a rose").cut
 
 
 def test_a_stream_ends_with_its_usage_when_asked_for(address: str) -> None:

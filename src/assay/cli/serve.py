@@ -35,6 +35,7 @@ def ask(
                 "answer": answer.text,
                 "confidence": answer.confidence,
                 "valid": answer.valid,
+                "cut": answer.cut,
                 "specialist": specialist.name,
                 "seconds": round(took, 4),
             }
@@ -42,7 +43,8 @@ def ask(
         return
     line(stdout(), answer.text)
     sure = f"confidence {answer.confidence:.2f}, " if answer.confidence is not None else ""
-    line(stderr(), f"  {sure}{seconds(took)}", style="dim")
+    cut = "cut off at task.max_new_tokens, " if answer.cut else ""
+    line(stderr(), f"  {cut}{sure}{seconds(took)}", style="dim")
 
 
 @app.command("serve", rich_help_panel=PANEL)

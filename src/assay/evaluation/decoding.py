@@ -508,13 +508,13 @@ def stream(
     constraint: Constraint | None,
     max_new_tokens: int,
     terminators: set[int],
+    answer: Generated,
 ) -> Iterator[str]:
-    """The greedy answer to one prompt in pieces that join to the whole text.
+    """The greedy answer to one prompt in pieces that join to the whole text; ``answer`` fills up.
 
     A piece is held back while it ends inside a multi-byte character. Raises ``ConstraintError``
     after the last piece when a constrained answer did not come to its end.
     """
-    answer = Generated()
     with torch.inference_mode():
         row = _Row(answer, tokenizer, constraint, max_new_tokens, terminators, prompt, source)
         batch = _Batch(model, tokenizer.pad_token_id, 1)

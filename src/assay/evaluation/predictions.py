@@ -24,6 +24,7 @@ class Prediction:
     ``output`` is empty. ``confidence`` is a probability in [0, 1], or None where the rung has
     none. ``scores`` are log-probabilities over the label set (label tasks), else None.
     ``logprob`` is the log-likelihood (nats) of the whole text, where the task is to predict it.
+    ``cut`` says that a free text reached ``task.max_new_tokens`` before its end.
     """
 
     id: str
@@ -33,6 +34,7 @@ class Prediction:
     confidence: float | None
     scores: tuple[float, ...] | None = None
     logprob: float | None = None
+    cut: bool = False
 
     def as_json(self) -> dict[str, Any]:
         """The evidence row (without ``scores``)."""

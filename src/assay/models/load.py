@@ -25,10 +25,12 @@ class Causal:
 
     @property
     def terminators(self) -> set[int]:
-        """Token ids that end an answer."""
-        eos = self.model.config.eos_token_id
-        ids: list[int] = eos if isinstance(eos, list) else [eos]
-        return {*ids, self.tokenizer.eos_token_id}
+        """Token ids that end an answer; some bases name a turn's end in one config only."""
+        found: set[int] = {self.tokenizer.eos_token_id}
+        for config in (self.model.config, self.model.generation_config):
+            eos: int | list[int] | None = config.eos_token_id
+            found |= set(eos) if isinstance(eos, list) else {eos} if eos is not None else set()
+        return found
 
 
 @dataclass

@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,7 @@ class Answer:
     text: str
     confidence: float | None
     valid: bool
+    cut: bool  # at task.max_new_tokens, before its end
     seconds: float
     prompt_tokens: int
     completion_tokens: int
@@ -69,6 +70,7 @@ class Specialist:
             text=prediction.output,
             confidence=prediction.confidence,
             valid=True,
+            cut=prediction.cut,
             seconds=seconds,
             prompt_tokens=self._count(example.prompt),
             completion_tokens=self._count([Turn("assistant", prediction.raw)]),
@@ -79,14 +81,17 @@ class Specialist:
         prompt = self.example(turns).prompt
         return self._count(prompt), self._count([Turn("assistant", said)])
 
-    def stream(self, turns: Sequence[Turn]) -> Iterator[str]:
-        """The answer in pieces: token by token from a language model, else in one."""
+    def stream(self, turns: Sequence[Turn]) -> Generator[str, None, bool]:
+        """The answer in pieces: token by token from a language model, else in one.
+
+        Returns whether it was cut off.
+        """
         from assay.evaluation.rungs.llm import LanguageModel
 
         if isinstance(self.rung, LanguageModel) and self.card.task.output != "label":
-            yield from self.rung.stream(self.example(turns))
-        else:
-            yield self.answer(turns).text
+            return (yield from self.rung.stream(self.example(turns)))
+        yield self.answer(turns).text
+        return False
 
     def example(self, turns: Sequence[Turn]) -> Example:
         """The conversation as the rung expects it.

@@ -146,7 +146,7 @@ def create_api(fleet: Fleet, *, require_key: bool) -> FastAPI:
             meter.requests.labels(specialist.name, "error").inc()
             raise
         meter.done(specialist.name, began, answer.completion_tokens)
-        body = _completion(specialist, answer.text)
+        body = _completion(specialist, answer.text, _finish(answer.cut))
         body["usage"] = _usage(answer.prompt_tokens, answer.completion_tokens)
         body["assay"] = {"confidence": answer.confidence, "package": specialist.sha256}
         return JSONResponse(body, headers=_headers(specialist))
@@ -215,7 +215,12 @@ def _headers(specialist: Specialist) -> dict[str, str]:
     return {"x-assay-package": specialist.sha256}
 
 
-def _completion(specialist: Specialist, text: str) -> dict[str, Any]:
+def _finish(cut: bool) -> str:
+    """OpenAI's word for how an answer ended."""
+    return "length" if cut else "stop"
+
+
+def _completion(specialist: Specialist, text: str, finish: str) -> dict[str, Any]:
     return {
         "id": f"chatcmpl-{uuid.uuid4().hex}",
         "object": "chat.completion",
@@ -225,7 +230,7 @@ def _completion(specialist: Specialist, text: str) -> dict[str, Any]:
             {
                 "index": 0,
                 "message": {"role": "assistant", "content": text},
-                "finish_reason": "stop",
+                "finish_reason": finish,
             }
         ],
     }
@@ -255,12 +260,16 @@ def _stream(
         return f"data: {json.dumps({**head, 'choices': [choice]})}\n\n"
 
     said: list[str] = []
+    pieces = specialist.stream(turns)
     try:
         yield event({"role": "assistant", "content": ""}, None)
-        for piece in specialist.stream(turns):
-            said.append(piece)
-            yield event({"content": piece}, None)
-        yield event({}, "stop")
+        while True:
+            try:
+                said.append(next(pieces))
+            except StopIteration as end:
+                yield event({}, _finish(end.value))
+                break
+            yield event({"content": said[-1]}, None)
         prompt, completion = specialist.usage(turns, "".join(said))
         if usage:
             total = {**head, "choices": [], "usage": _usage(prompt, completion)}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -233,7 +233,7 @@ class LanguageModel:
             validate(self.card.task, self.card.labels, raw, example.text)
         except ConstraintError:
             return Prediction(example.id, "", raw, False, confidence)
-        return Prediction(example.id, raw, raw, True, confidence)
+        return Prediction(example.id, raw, raw, True, confidence, cut=not answer.complete)
 
     def _text(self, tokens: Sequence[int]) -> str:
         ends = self.shared.causal.terminators
@@ -305,14 +305,15 @@ class LanguageModel:
             )
         return found
 
-    def stream(self, example: Example) -> Iterator[str]:
+    def stream(self, example: Example) -> Generator[str, None, bool]:
         """The answer to a conversation, piece by piece, under the same constraint.
 
-        Raises ``ConstraintError`` after the last piece when the whole does not satisfy the task.
+        Returns whether it was cut off. Raises ``ConstraintError`` after the last piece when the
+        whole does not satisfy the task.
         """
-        said = ""
+        answer = Generated()
         with self.shared.using(self.adapter) as model:
-            for piece in stream(
+            yield from stream(
                 model,
                 self.shared.tokenizer,
                 self.encode(example.prompt),
@@ -320,10 +321,10 @@ class LanguageModel:
                 constraint=self.constraint,
                 max_new_tokens=self.card.task.max_new_tokens,
                 terminators=self.shared.causal.terminators,
-            ):
-                said += piece
-                yield piece
-        validate(self.card.task, self.card.labels, said, example.text)
+                answer=answer,
+            )
+        validate(self.card.task, self.card.labels, self._text(answer.tokens), example.text)
+        return not answer.complete
 
 
 def is_whole_text(example: Example) -> bool:
