@@ -155,7 +155,9 @@ def test_a_stream_of_keys_joins_to_the_answer(tiny: Any, seed: int) -> None:
     ends = {tokenizer.eos_token_id}
     settings: Any = {"constraint": constraint, "max_new_tokens": 60, "terminators": ends}
     [answer] = generate(model, tokenizer, [prompt], [""], progress=SILENT, **settings)
-    joined = "".join(stream(model, tokenizer, prompt, "", **settings))
+    streamed = Generated()
+    joined = "".join(stream(model, tokenizer, prompt, "", answer=streamed, **settings))
+    assert (streamed.tokens, streamed.complete) == (answer.tokens, answer.complete)
     assert joined == tokenizer.decode(answer.tokens, skip_special_tokens=True)
     validate(task(FEW_KEYS), (), joined, "")
 
