@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -10,12 +12,14 @@ from typing import Any
 import httpx
 import openai
 import pytest
+import torch
 
 from assay.data.records import Example, Turn
 from assay.errors import DataError, PackageError
 from assay.evaluation.rungs.card import Card
 from assay.evaluation.rungs.linear import TfidfLogistic
 from assay.evaluation.rungs.llm import LanguageModel
+from assay.models.lora import attach
 from assay.models.pool import BasePool
 from assay.observability.progress import SILENT
 from assay.packaging import keys
@@ -23,7 +27,7 @@ from assay.packaging.build import build
 from assay.packaging.fields import now
 from assay.packaging.keys import TrustStore
 from assay.packaging.manifest import Evidence, claim
-from assay.recipe.schema import Base, Task
+from assay.recipe.schema import Adapter, Base, Task
 from assay.serving.engine import Fleet, Specialist
 from assay.web import api_keys
 from assay.web.app import create_api
@@ -185,6 +189,77 @@ def test_an_answer_that_was_cut_off_says_so(tiny_folder: Path) -> None:
     shared.causal.model.generation_config.eos_token_id = fourth
     assert finishes() == ("stop", "stop")
     assert not specialist.ask("a rose").cut
+
+
+@pytest.fixture
+def talkers(tiny_folder: Path, tmp_path: Path) -> list[Specialist]:
+    """The base as a specialist, and an adapter on it that answers otherwise."""
+    base = Base(model=str(tiny_folder), precision="fp32", allow_noncommercial=True)
+    shared = BasePool(SILENT).causal(base)
+    card = Card(kind="llm", task=Task(output="text", max_new_tokens=60))
+    plain = LanguageModel.untrained(card, shared)
+    with shared.changing():
+        shared.model = attach(shared.model, Adapter(rank=4), seed=0, task="CAUSAL_LM")
+        shared.adapters.add("default")
+    torch.manual_seed(1)
+    for name, parameter in shared.model.named_parameters():
+        if "lora_B" in name:
+            parameter.data.normal_(std=0.3)
+    other = LanguageModel(card, shared, "default")
+    return [
+        Specialist(name, "1.0.0", "0" * 64, {}, card, rung)
+        for name, rung in (("plain", plain), ("other", other))
+    ]
+
+
+def test_streams_and_answers_never_mix_however_they_are_asked(talkers: list[Specialist]) -> None:
+    asked = [(talker, f"a rose {i}") for i in range(8) for talker in talkers]
+    expected = [talker.ask(text).text for talker, text in asked]
+    assert expected[0] != expected[1]
+
+    def said(number: int) -> str:
+        talker, text = asked[number % len(asked)]
+        if number % 3 == 0:
+            return ask(client(address), talker.name, text).choices[0].message.content
+        pieces = ask(client(address), talker.name, text, stream=True)
+        return "".join(piece.choices[0].delta.content or "" for piece in pieces)
+
+    over = threading.Event()
+
+    def look() -> None:  # what a stream's next piece is made in the thread of
+        with httpx.Client() as http:
+            while not over.is_set():
+                assert http.get(f"{address}/v1/models").status_code == 200
+
+    with (
+        start_in_thread(create_api(Fleet(talkers), require_key=False)) as address,
+        ThreadPoolExecutor(12) as pool,
+    ):
+        looking = [pool.submit(look) for _ in range(4)]
+        try:
+            replies = [pool.submit(said, number) for number in range(48)]
+            answers = [reply.result(timeout=60) for reply in replies]
+        finally:
+            over.set()
+        for looked in looking:
+            looked.result()
+    assert answers == (expected * 3)[:48]
+
+
+def test_a_stream_that_nobody_reads_keeps_nobody_waiting(talkers: list[Specialist]) -> None:
+    plain, other = talkers
+    turns = [Turn("user", "a rose")]
+    expected = [talker.ask("a rose").text for talker in talkers]
+    left = plain.stream(turns)
+    begun = next(left)
+    with ThreadPoolExecutor(1) as pool:  # a lock that the stream held would be this thread's
+        assert pool.submit(other.ask, "a rose").result(timeout=30).text == expected[1]
+    in_turns = ["", ""]
+    streams = [plain.stream(turns), other.stream(turns)]
+    for pieces in itertools.zip_longest(*streams, fillvalue=""):
+        in_turns = [text + piece for text, piece in zip(in_turns, pieces, strict=True)]
+    assert in_turns == expected
+    assert begun + "".join(left) == expected[0]
 
 
 def test_a_stream_ends_with_its_usage_when_asked_for(address: str) -> None:

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -500,7 +501,7 @@ def _exact(
 
 
 def stream(
-    model: Any,
+    using: Callable[[], AbstractContextManager[Any]],
     tokenizer: Any,
     prompt: Sequence[int],
     source: str,
@@ -512,10 +513,12 @@ def stream(
 ) -> Iterator[str]:
     """The greedy answer to one prompt in pieces that join to the whole text; ``answer`` fills up.
 
+    ``using`` gives the model for one token and takes it back before the piece is yielded, so that
+    who reads slowly, in turns from several threads, or not to the end, keeps nobody waiting.
     A piece is held back while it ends inside a multi-byte character. Raises ``ConstraintError``
     after the last piece when a constrained answer did not come to its end.
     """
-    with torch.inference_mode():
+    with using() as model, torch.inference_mode():
         row = _Row(answer, tokenizer, constraint, max_new_tokens, terminators, prompt, source)
         batch = _Batch(model, tokenizer.pad_token_id, 1)
     shown = ""
@@ -533,5 +536,5 @@ def stream(
                     "Ask in other words; the input may be far from what it was trained on.",
                 )
             return
-        with torch.inference_mode():
+        with using(), torch.inference_mode():
             _advance(batch, [row])

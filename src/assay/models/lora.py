@@ -10,8 +10,6 @@ from __future__ import annotations
 
 import copy
 import re
-from collections.abc import Generator
-from contextlib import contextmanager
 from pathlib import Path
 from types import MethodType
 from typing import TYPE_CHECKING, Any
@@ -72,7 +70,7 @@ def _answer(layer: Any, x: Tensor, name: str) -> Tensor:
 
 
 def _rounded(layer: Any, name: str, kind: torch.dtype) -> tuple[Tensor, Tensor]:
-    """A and s·B in the activations' type; remembered while ``unchanging`` says so."""
+    """A and s·B in the activations' type; remembered while ``Unchanging`` is entered."""
     known: dict[Any, tuple[Tensor, Tensor]] | None = layer.__dict__.get("rounded")
     if known is not None and (name, kind) in known:
         return known[name, kind]
@@ -83,21 +81,26 @@ def _rounded(layer: Any, name: str, kind: torch.dtype) -> tuple[Tensor, Tensor]:
     return pair
 
 
-@contextmanager
-def unchanging(model: nn.Module) -> Generator[None]:
-    """While the block runs, no adapter changes, so each is rounded once and not once a token.
+class Unchanging:
+    """While entered, no adapter changes, so each is rounded once and not once a token.
 
-    That is a seventh of the time of an answer asked by itself.
+    That is a seventh of the time of an answer asked by itself. It may be entered again, and still
+    knows what was rounded.
     """
-    layers: list[Any] = [
-        m for m in model.modules() if isinstance(m.__dict__.get("forward"), MethodType)
-    ]
-    for layer in layers:
-        layer.rounded = {}
-    try:
-        yield
-    finally:
-        for layer in layers:
+
+    def __init__(self, model: nn.Module) -> None:
+        self._known: list[tuple[Any, dict[Any, Any]]] = [
+            (module, {})
+            for module in model.modules()
+            if getattr(module.__dict__.get("forward"), "__func__", None) is _forward
+        ]
+
+    def __enter__(self) -> None:
+        for layer, known in self._known:
+            layer.rounded = known
+
+    def __exit__(self, *exception: object) -> None:
+        for layer, _ in self._known:
             layer.__dict__.pop("rounded", None)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from assay.errors import ModelError
 from assay.models.load import Causal, Embedder, load_causal, load_embedder
-from assay.models.lora import unchanging
+from assay.models.lora import Unchanging
 from assay.models.precision import decide
 from assay.models.store import BaseRef, resolve
 from assay.observability.progress import Progress
@@ -67,15 +67,22 @@ class SharedCausal:
         self.model: Any = causal.model  # a PeftModel once the first adapter is on
         self.tokenizer: Any = causal.tokenizer
         self.adapters: set[str] = set()
+        self._active: str | None = None  # the adapter that ``using`` set last
         self._lock = threading.RLock()
 
     @contextmanager
-    def using(self, adapter: str | None) -> Generator[Any]:
-        """The model with that adapter active (None: the bare base), to one thread at a time."""
+    def using(self, adapter: str | None, unchanging: Unchanging | None = None) -> Generator[Any]:
+        """The model with that adapter active (None: the bare base), to one thread at a time.
+
+        Do not yield to a caller inside: he may come back in another thread, or never. Who comes
+        once a token brings his own ``unchanging``.
+        """
         with self._lock:
             if adapter is not None:
-                self.model.set_adapter(adapter, inference_mode=True)
-                with unchanging(self.model):
+                if adapter != self._active:
+                    self.model.set_adapter(adapter, inference_mode=True)
+                    self._active = adapter
+                with unchanging or Unchanging(self.model):
                     yield self.model
             elif self.adapters:
                 with self.model.disable_adapter():
@@ -87,4 +94,7 @@ class SharedCausal:
     def changing(self) -> Generator[None]:
         """Exclusive access while an adapter is added."""
         with self._lock:
-            yield
+            try:
+                yield
+            finally:
+                self._active = None

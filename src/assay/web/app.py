@@ -113,11 +113,11 @@ def create_api(fleet: Fleet, *, require_key: bool) -> FastAPI:
     guard = [Depends(_authorise)] if require_key else []
 
     @app.get("/healthz")
-    def healthz() -> dict[str, Any]:
+    async def healthz() -> dict[str, Any]:
         return {"status": "ok", "specialists": [f"{s.name}@{s.version}" for s in fleet]}
 
     @app.get("/metrics")
-    def metrics() -> PlainTextResponse:
+    async def metrics() -> PlainTextResponse:
         return PlainTextResponse(generate_latest(meter.registry), media_type=CONTENT_TYPE_LATEST)
 
     @app.get("/v1/models", dependencies=guard)

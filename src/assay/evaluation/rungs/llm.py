@@ -30,7 +30,7 @@ from assay.evaluation.predictions import Prediction
 from assay.evaluation.rungs.card import Card
 from assay.evaluation.rungs.linear import log_softmax
 from assay.models.attention import shares_prefix
-from assay.models.lora import attach, load_adapter, require_delta
+from assay.models.lora import Unchanging, attach, load_adapter, require_delta
 from assay.models.pool import SharedCausal
 from assay.observability.progress import Progress
 from assay.recipe.schema import Recipe, Training
@@ -195,10 +195,11 @@ class LanguageModel:
         is remembered: a server asks for ever.
         """
         prompts = [tuple(self.encode(example.prompt)) for example in examples]
+        answered = self._answered  # another thread of a server may replace it meanwhile
         new = {
             prompt: example.text
             for prompt, example in zip(prompts, examples, strict=True)
-            if prompt not in self._answered
+            if prompt not in answered
         }
         self.remembered_seconds = 0.0 if new else self._decoding_seconds
         began = time.perf_counter()
@@ -215,7 +216,7 @@ class LanguageModel:
             )
         if new:
             self._decoding_seconds = time.perf_counter() - began
-        known = {**self._answered, **dict(zip(new, answers, strict=True))}
+        known = {**answered, **dict(zip(new, answers, strict=True))}
         self._answered = {prompt: known[prompt] for prompt in prompts}
         return list(map(known.__getitem__, prompts))
 
@@ -312,17 +313,17 @@ class LanguageModel:
         whole does not satisfy the task.
         """
         answer = Generated()
-        with self.shared.using(self.adapter) as model:
-            yield from stream(
-                model,
-                self.shared.tokenizer,
-                self.encode(example.prompt),
-                example.text,
-                constraint=self.constraint,
-                max_new_tokens=self.card.task.max_new_tokens,
-                terminators=self.shared.causal.terminators,
-                answer=answer,
-            )
+        unchanging = Unchanging(self.shared.model)
+        yield from stream(
+            lambda: self.shared.using(self.adapter, unchanging),
+            self.shared.tokenizer,
+            self.encode(example.prompt),
+            example.text,
+            constraint=self.constraint,
+            max_new_tokens=self.card.task.max_new_tokens,
+            terminators=self.shared.causal.terminators,
+            answer=answer,
+        )
         validate(self.card.task, self.card.labels, self._text(answer.tokens), example.text)
         return not answer.complete
 
