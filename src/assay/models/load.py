@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from assay.errors import ModelError
-from assay.models import attention
+from assay.models import attention, decoder
 from assay.models.precision import Precision, device, require_causal
 from assay.models.store import BaseRef
 from assay.observability.progress import Progress
@@ -98,6 +98,7 @@ def _load(loader: Any, ref: BaseRef, options: dict[str, Any]) -> Any:
     if "quantization_config" not in options:
         model.to(device())
     attention.use(model)
+    decoder.fuse(model)
     return model.eval()
 
 

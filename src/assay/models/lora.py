@@ -1,7 +1,7 @@
 """LoRA adapters: PEFT makes, saves and merges them; a fused kernel computes them.
 
 PEFT's layer casts activations to the adapter's fp32 and keeps four intermediates. The kernel
-here multiplies in the activations' type, adds in place and saves two. PEFT is its oracle in the
+(``models.fused``) multiplies in the activations' type, adds in place and saves two. PEFT is its oracle in the
 tests; anything but plain LoRA (DoRA, dropout while training, quantised weights, autocast, several
 active adapters) goes through PEFT's own code.
 """
@@ -15,70 +15,44 @@ from types import MethodType
 from typing import TYPE_CHECKING, Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from assay.errors import ModelError, TrainingError
+from assay.models.fused import Low, Projection, project
 from assay.recipe.schema import Adapter
 
 if TYPE_CHECKING:
     from peft import PeftModel
 
 
-class _FusedLora(torch.autograd.Function):
-    """y = x Wᵀ + b + s (x Aᵀ) Bᵀ with W frozen; gradients for x, A and B (arXiv:2106.09685)."""
-
-    @staticmethod
-    def forward(
-        ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None, a: Tensor, b: Tensor, scale: float
-    ) -> Tensor:
-        flat = x.reshape(-1, x.shape[-1])
-        a_low = a.to(x.dtype)
-        b_low = (b * scale).to(x.dtype)
-        down = flat @ a_low.t()
-        out = F.linear(flat, weight, bias)
-        out.addmm_(down, b_low.t())
-        ctx.save_for_backward(flat, down, a_low, b_low, weight)
-        ctx.scale = scale
-        ctx.types = (a.dtype, b.dtype)
-        return out.view(*x.shape[:-1], out.shape[-1])
-
-    @staticmethod
-    def backward(ctx: Any, *grad_outputs: Any) -> Any:
-        flat, down, a_low, b_low, weight = ctx.saved_tensors
-        a_type, b_type = ctx.types
-        grad = grad_outputs[0]
-        g = grad.reshape(-1, grad.shape[-1])
-        up = g @ b_low
-        grad_b = (g.t() @ down).to(b_type).mul_(ctx.scale)
-        grad_a = (up.t() @ flat).to(a_type)
-        grad_x = None
-        if ctx.needs_input_grad[0]:
-            grad_x = g @ weight
-            grad_x.addmm_(up, a_low)
-            grad_x = grad_x.view(*grad.shape[:-1], grad_x.shape[-1])
-        return grad_x, None, None, grad_a, grad_b, None
+def read(layer: Any, kind: str) -> Projection | None:
+    """How the layer computes on a device of that kind; None if the kernel cannot do it."""
+    base: Any = layer
+    adapters: list[str] = []
+    if getattr(layer.__dict__.get("forward"), "__func__", None) is _forward:
+        base = layer.base_layer
+        if not layer.disable_adapters:
+            adapters = [name for name in layer.active_adapters if name in layer.lora_A]
+        if layer.merged or len(adapters) > 1 or not all(_plain(layer, name) for name in adapters):
+            return None
+    elif layer.__class__ is not nn.Linear:
+        return None
+    # Under autocast it decides the types of PEFT's own products; a weight that trains is not ours.
+    if torch.is_autocast_enabled(kind) or base.weight.requires_grad:
+        return None
+    if not adapters:
+        return Projection(base.weight, base.bias)
+    (name,) = adapters
+    a, b = layer.lora_A[name].weight, layer.lora_B[name].weight
+    known: dict[str, dict[torch.dtype, Low]] | None = layer.__dict__.get("rounded")
+    rounded = None if known is None else known.setdefault(name, {})
+    return Projection(base.weight, base.bias, a, b, layer.scaling[name], rounded)
 
 
-def _answer(layer: Any, x: Tensor, name: str) -> Tensor:
-    """What ``_FusedLora`` computes, to the bit, without what only its backward needs."""
-    flat = x.reshape(-1, x.shape[-1])
-    out = F.linear(flat, layer.base_layer.weight, layer.base_layer.bias)
-    a_low, b_low = _rounded(layer, name, x.dtype)
-    out.addmm_(flat @ a_low.t(), b_low.t())
-    return out.view(*x.shape[:-1], out.shape[-1])
-
-
-def _rounded(layer: Any, name: str, kind: torch.dtype) -> tuple[Tensor, Tensor]:
-    """A and s·B in the activations' type; remembered while ``Unchanging`` is entered."""
-    known: dict[Any, tuple[Tensor, Tensor]] | None = layer.__dict__.get("rounded")
-    if known is not None and (name, kind) in known:
-        return known[name, kind]
-    a, b, scale = layer.lora_A[name].weight, layer.lora_B[name].weight, layer.scaling[name]
-    pair = a.to(kind), (b * scale).to(kind)
-    if known is not None:
-        known[name, kind] = pair
-    return pair
+def _plain(layer: Any, name: str) -> bool:
+    """Whether this adapter does nothing but what LoRA's paper says."""
+    dropping = layer.training and not isinstance(layer.lora_dropout[name], nn.Identity)
+    return name not in layer.lora_variant and not dropping
 
 
 class Unchanging:
@@ -106,25 +80,11 @@ class Unchanging:
 
 def _forward(layer: Any, x: Tensor, *args: Any, **kwargs: Any) -> Tensor:
     """PEFT's ``Linear.forward``, computed by the kernel where that is all it does."""
-
-    def slow() -> Tensor:
+    linear = None if args or kwargs else read(layer, x.device.type)
+    if linear is None:
         return type(layer).forward(layer, x, *args, **kwargs)
-
-    active: list[str] = layer.active_adapters
-    if args or kwargs or layer.disable_adapters or layer.merged or len(active) != 1:
-        return slow()
-    if torch.is_autocast_enabled(x.device.type):  # it decides the types of PEFT's own products
-        return slow()
-    name = active[0]
-    if name not in layer.lora_A or name in layer.lora_variant:
-        return slow()
-    if layer.training and not isinstance(layer.lora_dropout[name], nn.Identity):
-        return slow()
-    if not torch.is_grad_enabled():
-        return _answer(layer, x, name)
-    a, b, scale = layer.lora_A[name].weight, layer.lora_B[name].weight, layer.scaling[name]
-    base = layer.base_layer
-    return _FusedLora.apply(x, base.weight, base.bias, a, b, scale)  # pyright: ignore[reportReturnType]
+    (out,) = project(x.reshape(-1, x.shape[-1]), [linear])
+    return out.view(*x.shape[:-1], out.shape[-1])
 
 
 def fuse(model: nn.Module) -> int:

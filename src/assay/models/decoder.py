@@ -1,0 +1,98 @@
+"""Llama's decoder layer from the kernels of ``models.fused``; Transformers' is its oracle in the tests.
+
+Bound in the place of a layer's own ``forward``, which still does whatever this cannot: other
+devices, autocast, weights that train or are quantised, DoRA, dropout on an adapter in training,
+another attention.
+"""
+
+from __future__ import annotations
+
+from types import MethodType
+from typing import Any
+
+from torch import Tensor, nn
+
+from assay.models import attention
+from assay.models.fused import Projection, project, rms_norm, rotate, swiglu
+from assay.models.lora import read
+
+
+def fuse(model: nn.Module) -> int:
+    """Route every decoder layer of Llama's kind through the kernels; returns how many."""
+    from transformers.models.llama.modeling_llama import LlamaDecoderLayer
+
+    count = 0
+    for module in model.modules():
+        if type(module) is LlamaDecoderLayer and module.mlp.config.hidden_act == "silu":
+            module.forward = MethodType(_forward, module)  # bound, so that a copy has its own
+            count += 1
+    return count
+
+
+def _linears(layer: Any, x: Tensor) -> list[Projection] | None:
+    """How its seven linear layers compute; None if the kernels cannot do what one of them does."""
+    at, mlp = layer.self_attn, layer.mlp
+    trained = layer.input_layernorm.weight.requires_grad
+    if x.device.type != "cpu" or trained or at.config._attn_implementation != attention.NAME:
+        return None
+    found: list[Projection] = []
+    for module in (
+        *(at.q_proj, at.k_proj, at.v_proj, at.o_proj),
+        *(mlp.gate_proj, mlp.up_proj, mlp.down_proj),
+    ):
+        linear = read(module, "cpu")
+        if linear is None:
+            return None
+        found.append(linear)
+    return found
+
+
+def _forward(
+    layer: Any,
+    hidden_states: Tensor,
+    attention_mask: Tensor | None = None,
+    position_ids: Tensor | None = None,
+    past_key_values: Any = None,
+    use_cache: bool | None = False,
+    position_embeddings: tuple[Tensor, Tensor] | None = None,
+    **others: Any,
+) -> Tensor:
+    """``LlamaDecoderLayer.forward``: hidden states [B, L, H] to [B, L, H]."""
+    linears = _linears(layer, hidden_states) if position_embeddings is not None else None
+    if linears is None or position_embeddings is None:
+        return type(layer).forward(
+            layer,
+            hidden_states,
+            attention_mask=attention_mask,
+            position_ids=position_ids,
+            past_key_values=past_key_values,
+            use_cache=use_cache,
+            position_embeddings=position_embeddings,
+            **others,
+        )
+    q, k, v, o, gate, up, down = linears
+    at = layer.self_attn
+    B, L, H = hidden_states.shape
+    D: int = at.head_dim
+    half_cos, half_sin = (
+        x[..., : D // 2].unsqueeze(2) for x in position_embeddings
+    )  # [B, L, 1, _]
+
+    x = hidden_states.reshape(B * L, H)
+    heads = [y.view(B, L, -1, D) for y in project(_norm(layer.input_layernorm, x), [q, k, v])]
+    query, key = rotate(half_cos, half_sin, *heads[:2])
+    key, value = key.transpose(1, 2), heads[2].transpose(1, 2)
+    if past_key_values is not None:
+        key, value = past_key_values.update(key, value, at.layer_idx)
+    dropout = at.attention_dropout if layer.training else 0.0
+    mixed, _ = attention.attend(
+        at, query.transpose(1, 2), key, value, attention_mask, at.scaling, dropout, **others
+    )
+    (x,) = project(mixed.reshape(B * L, -1), [o], residual=x)
+    opened = swiglu(*project(_norm(layer.post_attention_layernorm, x), [gate, up]))
+    (x,) = project(opened, [down], residual=x)
+    return x.view(B, L, H)
+
+
+def _norm(module: Any, x: Tensor) -> Tensor:
+    return rms_norm(x, module.weight, module.variance_epsilon)
