@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 
+from assay.evaluation import decoding
 from assay.evaluation.constraints import Grammar, LabelTrie, Node, compile_constraint, label_trie
 from assay.evaluation.decoding import (
     CACHE_BYTES,
@@ -256,6 +257,30 @@ def test_streamed_pieces_join_to_the_whole(wild: Any, constrained: bool) -> None
         kept = [token for token in whole.tokens if token != tokenizer.eos_token_id]
         assert "".join(pieces) == tokenizer.decode(kept, skip_special_tokens=True)
         assert len(pieces) > 1
+
+
+def test_logits_are_computed_of_tokens_that_may_follow_only(
+    wild: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model, tokenizer = wild
+    constraint = compile_constraint(Task(output="json", json_schema=SCHEMA), tokenizer)
+    widths: list[int] = []
+
+    def feed(self: Any, pending: Any, wanted: Any = None, tokens: Any = None) -> torch.Tensor:
+        if tokens is None:
+            return original(self, pending, wanted)
+        widths.append(len(tokens))
+        return original(self, pending, wanted)[:, tokens]
+
+    original = decoding._Batch.feed
+    narrow = decode((model, tokenizer), encoded(tokenizer), constraint=constraint)
+    monkeypatch.setattr(decoding._Batch, "feed", feed)
+    for one, other in zip(
+        decode((model, tokenizer), encoded(tokenizer), constraint=constraint), narrow, strict=True
+    ):
+        assert (one.tokens, one.complete) == (other.tokens, other.complete)
+        assert one.logprob == pytest.approx(other.logprob, abs=1e-5)
+    assert min(widths) < 10
 
 
 def test_what_all_prompts_share_is_found(wild: Any) -> None:

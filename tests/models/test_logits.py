@@ -27,6 +27,21 @@ def test_they_are_the_models_own(tiny: Any, adapted: bool) -> None:
     torch.testing.assert_close(found, expected)
 
 
+@pytest.mark.parametrize("transforms", [False, True])
+@pytest.mark.parametrize("count", [3, 200])
+def test_of_some_tokens_they_are_the_models_own(tiny: Any, count: int, transforms: bool) -> None:
+    model, _ = tiny
+    if transforms:
+        model.config.logit_scale = 0.5
+    tokens = torch.randperm(model.config.vocab_size, generator=torch.Generator().manual_seed(0))[
+        :count
+    ]
+    with torch.no_grad():
+        expected = model(input_ids=IDS).logits[ROWS, COLUMNS]
+        found = logits_at(model, ROWS, COLUMNS, tokens, input_ids=IDS)
+    torch.testing.assert_close(found, expected[:, tokens])
+
+
 def test_a_model_that_transforms_its_logits_keeps_its_own_head(tiny: Any) -> None:
     model, _ = tiny
     calls: list[int] = []

@@ -61,15 +61,23 @@ class _Batch:
         self.mask = self.mask.repeat(rows, 1)
         self.lengths = self.lengths.repeat(rows)
 
-    def feed(self, pending: Sequence[Sequence[int]], wanted: Sequence[int] | None = None) -> Tensor:
-        """Append each row's tokens; returns logits [wanted rows, vocabulary] after the last ones."""
-        width = max(len(tokens) for tokens in pending)
+    def feed(
+        self,
+        pending: Sequence[Sequence[int]],
+        wanted: Sequence[int] | None = None,
+        tokens: Tensor | None = None,
+    ) -> Tensor:
+        """Append each row's tokens; returns logits [wanted rows, vocabulary] after the last ones.
+
+        Of some ``tokens`` [K] only: [wanted rows, K].
+        """
+        width = max(map(len, pending))
         ids = torch.full((len(pending), width), self.pad)
         fresh = torch.zeros(len(pending), width, dtype=torch.long)
         positions = torch.zeros(len(pending), width, dtype=torch.long)
-        for row, tokens in enumerate(pending):
-            n = len(tokens)
-            ids[row, width - n :] = torch.tensor(tokens)
+        for row, new in enumerate(pending):
+            n = len(new)
+            ids[row, width - n :] = torch.tensor(new)
             fresh[row, width - n :] = 1
             start = int(self.lengths[row])
             positions[row, width - n :] = torch.arange(start, start + n)
@@ -80,6 +88,7 @@ class _Batch:
             self.model,
             rows.to(self.device),
             torch.full_like(rows, width - 1, device=self.device),
+            None if tokens is None else tokens.to(self.device),
             input_ids=ids.to(self.device),
             attention_mask=self.mask.to(self.device),
             position_ids=positions.to(self.device),
@@ -344,27 +353,37 @@ def _advance(batch: _Batch, rows: Sequence[_Row]) -> None:
     for row in rows:
         row.pending = row.pending[width:]
     ready = [i for i, row in enumerate(rows) if not (row.done or row.pending)]
-    logits = batch.feed(fed, wanted=ready)
+    allowed = [mask for i in ready if (mask := rows[i].allowed) is not None]
+    if not allowed:  # nothing is constrained, or nothing is to be chosen yet
+        logits = batch.feed(fed, wanted=ready)
+        tokens, repeated = np.arange(logits.shape[1]), [-math.inf] * len(ready)
+    else:
+        # Logits only of tokens that some row may take, or would, had it not the key already.
+        masks = np.stack(allowed)
+        again = [rows[i].repeating for i in ready]
+        tokens = np.flatnonzero(
+            np.logical_or.reduce([masks.any(axis=0), *(mask for mask in again if mask is not None)])
+        )
+        logits = batch.feed(fed, wanted=ready, tokens=torch.from_numpy(tokens))
+        repeated = [
+            _best(row, mask[tokens]) if mask is not None else -math.inf
+            for row, mask in zip(logits, again, strict=True)
+        ]
+        logits.masked_fill_(~torch.from_numpy(masks[:, tokens]), -math.inf)
     if not ready:
         return
-    repeated = [_best_repeated(rows[i], logits[place]) for place, i in enumerate(ready)]
-    allowed = [mask for i in ready if (mask := rows[i].allowed) is not None]
-    if allowed:
-        mask = torch.from_numpy(np.stack(allowed))
-        logits = logits[:, : mask.shape[1]].masked_fill_(~mask, float("-inf"))
-    best, tokens = logits.max(dim=1)
+    best, places = logits.max(dim=1)
     logprobs = best - torch.logsumexp(logits, dim=1)
-    chosen = zip(ready, tokens.tolist(), logprobs.tolist(), best.tolist(), repeated, strict=True)
+    taken = tokens[places.numpy()]
+    chosen = zip(ready, taken.tolist(), logprobs.tolist(), best.tolist(), repeated, strict=True)
     for i, token, logprob, value, rival in chosen:
         if rival <= value or not rows[i].close():
             rows[i].take(token, logprob)
 
 
-def _best_repeated(row: _Row, logits: Tensor) -> float:
-    """The logit of the likeliest token that was left out because it repeats a key."""
-    if row.repeating is None or not row.repeating.any():
-        return -math.inf
-    return float(logits[torch.from_numpy(np.flatnonzero(row.repeating))].max())
+def _best(logits: Tensor, mask: np.ndarray) -> float:
+    """The largest of the masked logits [K]."""
+    return float(logits[torch.from_numpy(mask)].max()) if mask.any() else -math.inf
 
 
 def _width(pending: Sequence[int]) -> int:

@@ -28,12 +28,24 @@ def backbone(model: Any) -> Any:
     return getattr(lm, lm.base_model_prefix)
 
 
-def logits_at(model: Any, rows: Tensor, columns: Tensor, **inputs: Any) -> Tensor:
-    """Logits [M, vocabulary] at the M positions (rows[m], columns[m]) of a batch."""
+def logits_at(
+    model: Any, rows: Tensor, columns: Tensor, tokens: Tensor | None = None, **inputs: Any
+) -> Tensor:
+    """Logits [M, vocabulary] at the M positions (rows[m], columns[m]) of a batch.
+
+    Of some ``tokens`` [K] only, [M, K]: a product as narrow as that, where the output layer allows.
+    """
     lm = language_model(model)
+    head: Any = lm.get_output_embeddings()
     if _transforms(lm):
-        return lm(**inputs).logits[rows, columns]
-    return lm.get_output_embeddings()(_hidden_at(lm, rows, columns, inputs))
+        logits: Tensor = lm(**inputs).logits[rows, columns]
+    else:
+        hidden = _hidden_at(lm, rows, columns, inputs)
+        plain = type(head) is nn.Linear and getattr(head, "bias", None) is None
+        if plain and tokens is not None and 2 * len(tokens) < head.out_features:
+            return F.linear(hidden, head.weight[tokens])
+        logits = head(hidden)
+    return logits if tokens is None else logits[:, tokens]
 
 
 def loss_at(
