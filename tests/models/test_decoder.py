@@ -96,7 +96,9 @@ def test_answers_with_a_cache_are_transformers_own(tiny: Any, disabled: bool) ->
     torch.testing.assert_close(*said, atol=1e-5, rtol=1e-5)
 
 
-@pytest.mark.parametrize("why", ["dora", "dropout", "autocast", "attention", "training"])
+@pytest.mark.parametrize(
+    "why", ["dora", "dropout", "autocast", "attention", "training", "norm", "hook"]
+)
 def test_what_the_kernels_cannot_do_is_left_to_transformers(
     tiny: Any, why: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -105,12 +107,19 @@ def test_what_the_kernels_cannot_do_is_left_to_transformers(
     decoder.fuse(model)
     if why == "attention":
         model.set_attn_implementation("sdpa")
+    first, heard = model.get_base_model().model.layers[0], list[int]()
     if why == "training":
-        model.get_base_model().model.layers[0].requires_grad_(True)
+        first.mlp.up_proj.base_layer.weight.requires_grad_(True)
+    if why == "norm":
+        first.post_attention_layernorm.weight.requires_grad_(True)
+    if why == "hook":
+        first.self_attn.v_proj.register_forward_hook(lambda *_: heard.append(1))
     seen = entered(model, monkeypatch)
     with torch.autocast("cpu", enabled=why == "autocast"):
         model(input_ids=IDS)
-    assert len(seen) == (1 if why == "training" else tiny[0].config.num_hidden_layers)
+    depth: int = tiny[0].config.num_hidden_layers
+    assert len(seen) == (1 if why in ("training", "norm", "hook") else depth)
+    assert bool(heard) is (why == "hook")
 
 
 def test_another_activation_is_not_fused(tiny: Any) -> None:

@@ -32,8 +32,10 @@ def fuse(model: nn.Module) -> int:
 def _linears(layer: Any, x: Tensor) -> list[Projection] | None:
     """How its seven linear layers compute; None if the kernels cannot do what one of them does."""
     at, mlp = layer.self_attn, layer.mlp
-    trained = layer.input_layernorm.weight.requires_grad
-    if x.device.type != "cpu" or trained or at.config._attn_implementation != attention.NAME:
+    norms = (layer.input_layernorm, layer.post_attention_layernorm)
+    if x.device.type != "cpu" or any(norm.weight.requires_grad for norm in norms):
+        return None
+    if at.config._attn_implementation != attention.NAME:
         return None
     found: list[Projection] = []
     for module in (

@@ -35,7 +35,9 @@ def read(layer: Any, kind: str) -> Projection | None:
             adapters = [name for name in layer.active_adapters if name in layer.lora_A]
         if layer.merged or len(adapters) > 1 or not all(_plain(layer, name) for name in adapters):
             return None
-    elif layer.__class__ is not nn.Linear:
+    elif layer.__class__ is not nn.Linear or "forward" in layer.__dict__:
+        return None
+    if layer._forward_hooks or layer._forward_pre_hooks:  # who listens is to be called
         return None
     # Under autocast it decides the types of PEFT's own products; a weight that trains is not ours.
     if torch.is_autocast_enabled(kind) or base.weight.requires_grad:

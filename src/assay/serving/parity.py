@@ -172,7 +172,7 @@ def _next_logits(rung: LanguageModel, prompts: Sequence[Sequence[int]]) -> torch
     with rung.shared.using(rung.adapter) as model, torch.inference_mode():
         last = torch.tensor([len(prompt) - 1 for prompt in prompts], device=model.device)
         rows = torch.arange(len(prompts), device=model.device)
-        inputs = {
+        inputs: dict[str, Any] = {
             "input_ids": ids.to(model.device),
             "attention_mask": seen.to(model.device),
             "use_cache": False,
