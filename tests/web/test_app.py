@@ -16,6 +16,7 @@ import torch
 
 from assay.data.records import Example, Turn
 from assay.errors import DataError, PackageError
+from assay.evaluation.rungs import llm
 from assay.evaluation.rungs.card import Card
 from assay.evaluation.rungs.linear import TfidfLogistic
 from assay.evaluation.rungs.llm import LanguageModel
@@ -244,6 +245,21 @@ def test_streams_and_answers_never_mix_however_they_are_asked(talkers: list[Spec
         for looked in looking:
             looked.result()
     assert answers == (expected * 3)[:48]
+
+
+def test_what_another_thread_asks_meanwhile_is_not_in_the_way(
+    talkers: list[Specialist], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rung: Any = talkers[0].rung
+    expected = talkers[0].ask("a rose").text
+
+    def generate(*arguments: Any, **settings: Any) -> Any:
+        rung.forget()  # as an answer to another question does
+        return original(*arguments, **settings)
+
+    original = llm.generate
+    monkeypatch.setattr(llm, "generate", generate)
+    assert talkers[0].ask("a rose").text == expected
 
 
 def test_a_stream_that_nobody_reads_keeps_nobody_waiting(talkers: list[Specialist]) -> None:
