@@ -1,8 +1,8 @@
-"""Llama's decoder layer from the kernels of ``models.fused``; Transformers' is its oracle in the tests.
+"""Llama's decoder layer from the kernels of ``models.fused``.
 
-Bound in the place of a layer's own ``forward``, which still does whatever this cannot: other
-devices, autocast, weights that train or are quantised, DoRA, dropout on an adapter in training,
-another attention.
+Bound in the place of a layer's own ``forward``, which is its oracle in the tests and still does
+whatever this cannot: other devices, autocast, weights that train or are quantised, DoRA, dropout
+on an adapter in training, another attention.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ def _forward(
     **others: Any,
 ) -> Tensor:
     """``LlamaDecoderLayer.forward``: hidden states [B, L, H] to [B, L, H]."""
-    linears = _linears(layer, hidden_states) if position_embeddings is not None else None
+    linears = _linears(layer, hidden_states)
     if linears is None or position_embeddings is None:
         return type(layer).forward(
             layer,
@@ -76,13 +76,11 @@ def _forward(
     at = layer.self_attn
     B, L, H = hidden_states.shape
     D: int = at.head_dim
-    half_cos, half_sin = (
-        x[..., : D // 2].unsqueeze(2) for x in position_embeddings
-    )  # [B, L, 1, _]
+    cos, sin = (angles[..., : D // 2].unsqueeze(2) for angles in position_embeddings)
 
     x = hidden_states.reshape(B * L, H)
     heads = [y.view(B, L, -1, D) for y in project(_norm(layer.input_layernorm, x), [q, k, v])]
-    query, key = rotate(half_cos, half_sin, *heads[:2])
+    query, key = rotate(cos, sin, *heads[:2])
     key, value = key.transpose(1, 2), heads[2].transpose(1, 2)
     if past_key_values is not None:
         key, value = past_key_values.update(key, value, at.layer_idx)

@@ -1,9 +1,9 @@
 """LoRA adapters: PEFT makes, saves and merges them; a fused kernel computes them.
 
 PEFT's layer casts activations to the adapter's fp32 and keeps four intermediates. The kernel
-(``models.fused``) multiplies in the activations' type, adds in place and saves two. PEFT is its oracle in the
-tests; anything but plain LoRA (DoRA, dropout while training, quantised weights, autocast, several
-active adapters) goes through PEFT's own code.
+(``models.fused``) multiplies in the activations' type, adds in place and saves two. PEFT is its
+oracle in the tests; anything but plain LoRA (DoRA, dropout while training, quantised weights,
+autocast, several active adapters) goes through PEFT's own code.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def read(layer: Any, kind: str) -> Projection | None:
     """How the layer computes on a device of that kind; None if the kernel cannot do it."""
     base: Any = layer
     adapters: list[str] = []
-    if getattr(layer.__dict__.get("forward"), "__func__", None) is _forward:
+    if _is_fused(layer):
         base = layer.base_layer
         if not layer.disable_adapters:
             adapters = [name for name in layer.active_adapters if name in layer.lora_A]
@@ -57,6 +57,10 @@ def _plain(layer: Any, name: str) -> bool:
     return name not in layer.lora_variant and not dropping
 
 
+def _is_fused(module: nn.Module) -> bool:
+    return getattr(module.__dict__.get("forward"), "__func__", None) is _forward
+
+
 class Unchanging:
     """While entered, no adapter changes, so each is rounded once and not once a token.
 
@@ -66,9 +70,7 @@ class Unchanging:
 
     def __init__(self, model: nn.Module) -> None:
         self._known: list[tuple[Any, dict[Any, Any]]] = [
-            (module, {})
-            for module in model.modules()
-            if getattr(module.__dict__.get("forward"), "__func__", None) is _forward
+            (module, {}) for module in model.modules() if _is_fused(module)
         ]
 
     def __enter__(self) -> None:
