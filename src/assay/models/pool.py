@@ -67,7 +67,6 @@ class SharedCausal:
         self.model: Any = causal.model  # a PeftModel once the first adapter is on
         self.tokenizer: Any = causal.tokenizer
         self.adapters: set[str] = set()
-        self._active: str | None = None  # the adapter that ``using`` set last
         self._lock = threading.RLock()
 
     @contextmanager
@@ -79,9 +78,8 @@ class SharedCausal:
         """
         with self._lock:
             if adapter is not None:
-                if adapter != self._active:
+                if self.model.active_adapters != [adapter]:
                     self.model.set_adapter(adapter, inference_mode=True)
-                    self._active = adapter
                 with unchanging or Unchanging(self.model):
                     yield self.model
             elif self.adapters:
@@ -94,7 +92,4 @@ class SharedCausal:
     def changing(self) -> Generator[None]:
         """Exclusive access while an adapter is added."""
         with self._lock:
-            try:
-                yield
-            finally:
-                self._active = None
+            yield
