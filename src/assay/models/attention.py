@@ -17,6 +17,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from assay.models.rows import attend_rows
+
 NAME = "assay"
 LONGEST = 512  # keys; above it SDPA's memory use matters more than its speed
 SDPA_ONLY = ("softcap", "position_bias", "cache", "is_causal")  # SDPA knows what to do with them
@@ -44,8 +46,7 @@ def attend(
     K, S = key.shape[1], key.shape[2]
     if attention_mask is not None and attention_mask.shape[0] > B == 1:
         return _attend_by_row(module, query, key, value, attention_mask, scaling, dropout, **others)
-    on_cpu = query.device.type == "cpu"
-    if S > LONGEST or not on_cpu or any(others.get(name) is not None for name in SDPA_ONLY):
+    if not _kernel_does(query, S, others):
         from transformers.integrations.sdpa_attention import sdpa_attention_forward
 
         return sdpa_attention_forward(
@@ -70,6 +71,12 @@ def attend(
     return mixed.view(B, H, L, D).transpose(1, 2).contiguous(), None
 
 
+def _kernel_does(query: Tensor, S: int, others: dict[str, Any]) -> bool:
+    """Whether short sequences on a CPU are attended to, in no way that only SDPA knows."""
+    plain = all(others.get(name) is None for name in SDPA_ONLY)
+    return plain and S <= LONGEST and query.device.type == "cpu"
+
+
 def _attend_by_row(
     module: nn.Module,
     query: Tensor,
@@ -81,8 +88,12 @@ def _attend_by_row(
     **others: Any,
 ) -> tuple[Tensor, None]:
     """The prefix attends to itself, causally; every row to the prefix and to itself."""
-    R, W = mask.shape[0], mask.shape[2]
-    P = mask.shape[3] - W
+    R, _, W, S = mask.shape
+    P = S - W
+    if not dropout and _kernel_does(query, S, others):
+        scale = scaling if scaling is not None else query.shape[-1] ** -0.5
+        q, k, v = (x.transpose(1, 2)[0].contiguous() for x in (query, key, value))
+        return attend_rows(q, k, v, mask, scale).unsqueeze(0), None
     there = mask[:, 0].diagonal(P, 1, 2).flatten().nonzero().squeeze(1)  # of R·W places
 
     def rows(x: Tensor) -> Tensor:  # [1, heads, P + n, D] to [R, heads, W, D], zero where padded

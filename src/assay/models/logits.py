@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-CHUNK = 512  # positions whose logits are in memory at once
+CHUNK = 128  # positions whose logits are in memory at once
 OUTPUT_TRANSFORMS = ("final_logit_softcapping", "logit_scale", "logits_scaling")
 
 
@@ -85,19 +85,21 @@ class _LinearCrossEntropy(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, hidden: Tensor, weight: Tensor, targets: Tensor) -> Tensor:
-        total = torch.zeros((), dtype=torch.float32, device=hidden.device)
+        loss = torch.zeros((), dtype=torch.float32, device=hidden.device)
         grads: list[Tensor] = []
         for part, wanted in zip(hidden.split(CHUNK), targets.split(CHUNK), strict=True):
-            logprobs = torch.log_softmax(part @ weight.t(), dim=-1, dtype=torch.float32)
-            chosen = wanted.unsqueeze(1)
-            total -= logprobs.gather(1, chosen).sum()
+            logits, chosen = part @ weight.t(), wanted.unsqueeze(1)
+            top = logits.amax(dim=-1, keepdim=True).float()
+            target = logits.gather(1, chosen)
+            odds = logits.float().sub_(top).exp_()  # in place: the widest thing there is, once
+            total = odds.sum(dim=-1, keepdim=True)
+            loss += (total.log() + top - target).sum()
             if ctx.needs_input_grad[0]:
-                logits_grad = logprobs.exp_()
-                logits_grad.scatter_add_(1, chosen, -torch.ones_like(chosen, dtype=torch.float32))
-                grads.append(logits_grad.to(part.dtype) @ weight)
+                odds.div_(total).scatter_add_(1, chosen, torch.full_like(top, -1.0))
+                grads.append(odds.to(part.dtype) @ weight)
         if grads:
             ctx.save_for_backward(torch.cat(grads))
-        return total
+        return loss
 
     @staticmethod
     def backward(ctx: Any, *grad_outputs: Any) -> Any:
