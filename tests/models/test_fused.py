@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from assay.models.fused import Projection, project, rms_norm, rotate, swiglu
+from assay.models.fused import Norm, Projection, heads, mlp, project
 
 
 def drawn(*shape: int, grad: bool = True) -> Tensor:
@@ -92,29 +92,59 @@ def test_an_input_without_gradient_still_trains_the_factors() -> None:
     torch.testing.assert_close(found, expected, atol=1e-4, rtol=1e-4)
 
 
-def test_rms_norm() -> None:
-    x, weight = drawn(7, 12), drawn(12, grad=False)
-    require_same(
-        lambda: (rms_norm(x, weight, 1e-5),), lambda: (F.rms_norm(x, (12,), weight, 1e-5),), [x]
-    )
+def layer(out: int, into: int, *, adapted: bool = True) -> Projection:
+    factors = (drawn(2, into), drawn(out, 2)) if adapted else (None, None)
+    return Projection(drawn(out, into, grad=False) / into**0.5, None, *factors, scale=0.5)
 
 
-def test_swiglu() -> None:
-    gate, up = drawn(7, 12), drawn(7, 12).mul(2).detach().requires_grad_()
-    require_same(lambda: (swiglu(gate, up),), lambda: (F.silu(gate) * up,), [gate, up])
+def plain_linear(x: Tensor, layer: Projection) -> Tensor:
+    out = F.linear(x, layer.weight, layer.bias)
+    if layer.a is None or layer.b is None:
+        return out
+    return out + layer.scale * (x @ layer.a.t()) @ layer.b.t()
 
 
-def test_rotation() -> None:
+def factors_of(layers: list[Projection]) -> list[Tensor]:
+    return [factor for layer in layers for factor in (layer.a, layer.b) if factor is not None]
+
+
+@pytest.mark.parametrize("adapted", [(), (0,), (1, 2), (0, 1, 2)])
+def test_mlp(adapted: tuple[int, ...]) -> None:
+    shapes = ((20, 12), (20, 12), (12, 20))
+    layers = [layer(*shape, adapted=i in adapted) for i, shape in enumerate(shapes)]
+    x, norm = drawn(7, 12), Norm(drawn(12, grad=False), 1e-5)
+
+    def plain() -> tuple[Tensor, ...]:
+        y = F.rms_norm(x, (12,), norm.weight, norm.eps)
+        inner = F.silu(plain_linear(y, layers[0])) * plain_linear(y, layers[1])
+        return (x + plain_linear(inner, layers[2]),)
+
+    require_same(lambda: (mlp(x, norm, layers),), plain, [x, *factors_of(layers)])
+
+
+def test_an_mlp_whose_input_has_no_gradient_still_trains_its_factors() -> None:
+    layers = [layer(20, 12), layer(20, 12), layer(12, 20)]
+    x, norm = drawn(7, 12), Norm(drawn(12, grad=False), 1e-5)
+    wanted = torch.autograd.grad(mlp(x, norm, layers).square().sum(), factors_of(layers))
+    loss = mlp(x.detach(), norm, layers).square().sum()
+    torch.testing.assert_close(torch.autograd.grad(loss, factors_of(layers)), wanted)
+
+
+@pytest.mark.parametrize("adapted", [(), (0, 2), (0, 1, 2)])
+def test_heads(adapted: tuple[int, ...]) -> None:
     from transformers.models.llama.modeling_llama import apply_rotary_pos_emb
 
-    query, key = drawn(2, 5, 6, 8), drawn(2, 5, 3, 8)
-    angles = torch.arange(5)[None, :, None] * torch.tensor([1.0, 0.3, 0.1, 0.01])
-    angles = angles.repeat(2, 1, 1)
+    shapes = ((48, 12), (24, 12), (24, 12))
+    layers = [layer(*shape, adapted=i in adapted) for i, shape in enumerate(shapes)]
+    x, norm = drawn(10, 12), Norm(drawn(12, grad=False), 1e-5)
+    angles = torch.arange(10)[:, None] * torch.tensor([1.0, 0.3, 0.1, 0.01])
     cos, sin = angles.cos(), angles.sin()
 
     def plain() -> tuple[Tensor, ...]:
+        y = F.rms_norm(x, (12,), norm.weight, norm.eps)
+        q, k, v = (plain_linear(y, layer).view(10, -1, 8) for layer in layers)
         whole = (torch.cat([cos, cos], -1), torch.cat([sin, sin], -1))
-        return apply_rotary_pos_emb(query, key, *whole, unsqueeze_dim=2)
+        return *apply_rotary_pos_emb(q, k, *whole, unsqueeze_dim=1), v
 
-    halves = cos.unsqueeze(2), sin.unsqueeze(2)
-    require_same(lambda: rotate(*halves, query, key), plain, [query, key])
+    halves = cos.unsqueeze(1), sin.unsqueeze(1)
+    require_same(lambda: heads(x, norm, layers, halves), plain, [x, *factors_of(layers)])

@@ -13,7 +13,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from assay.models import attention
-from assay.models.fused import Projection, project, rms_norm, rotate, swiglu
+from assay.models.fused import Norm, Projection, heads, mlp, project
 from assay.models.lora import read
 
 
@@ -76,23 +76,22 @@ def _forward(
     at = layer.self_attn
     B, L, H = hidden_states.shape
     D: int = at.head_dim
-    cos, sin = (angles[..., : D // 2].unsqueeze(2) for angles in position_embeddings)
+    cos, sin = (
+        a[..., : D // 2].expand(B, -1, -1).reshape(B * L, 1, -1) for a in position_embeddings
+    )
 
     x = hidden_states.reshape(B * L, H)
-    heads = [y.view(B, L, -1, D) for y in project(_norm(layer.input_layernorm, x), [q, k, v])]
-    query, key = rotate(cos, sin, *heads[:2])
-    key, value = key.transpose(1, 2), heads[2].transpose(1, 2)
+    rotated = heads(x, _norm(layer.input_layernorm), [q, k, v], (cos, sin))
+    query, key, value = (y.view(B, L, -1, D).transpose(1, 2) for y in rotated)
     if past_key_values is not None:
         key, value = past_key_values.update(key, value, at.layer_idx)
     dropout = at.attention_dropout if layer.training else 0.0
     mixed, _ = attention.attend(
-        at, query.transpose(1, 2), key, value, attention_mask, at.scaling, dropout, **others
+        at, query, key, value, attention_mask, at.scaling, dropout, **others
     )
     (x,) = project(mixed.reshape(B * L, -1), [o], residual=x)
-    opened = swiglu(*project(_norm(layer.post_attention_layernorm, x), [gate, up]))
-    (x,) = project(opened, [down], residual=x)
-    return x.view(B, L, H)
+    return mlp(x, _norm(layer.post_attention_layernorm), [gate, up, down]).view(B, L, H)
 
 
-def _norm(module: Any, x: Tensor) -> Tensor:
-    return rms_norm(x, module.weight, module.variance_epsilon)
+def _norm(module: Any) -> Norm:
+    return Norm(module.weight, module.variance_epsilon)

@@ -39,77 +39,94 @@ class Projection(NamedTuple):
         return pair
 
 
-class _Project(torch.autograd.Function):
-    """Several linear layers of one input, with gradients for it and for A and B (arXiv:2106.09685).
+class Norm(NamedTuple):
+    """RMS norm (arXiv:1910.07467) with a frozen weight: x / sqrt(mean(x²) + eps) · weight."""
 
-    y = x Wᵀ + bias + s (x Aᵀ) Bᵀ, or that on top of ``residual`` for a single one.
+    weight: Tensor  # [H]
+    eps: float
+
+
+class _Group:
+    """Linear layers of one input, and their gradients for it and for A and B (arXiv:2106.09685).
+
+    y = x Wᵀ + bias + s (x Aᵀ) Bᵀ, each.
     """
+
+    def __init__(self, layers: Sequence[Projection], activations: torch.dtype) -> None:
+        self.layers = layers
+        lows = [layer.low(activations) for layer in layers]
+        self.adapted = [i for i, low in enumerate(lows) if low is not None]
+        pairs = [low for low in lows if low is not None]
+        self.stacked = _joined([a for a, _ in pairs], 0) if pairs else None  # all A: one product
+        self.bs = [b for _, b in pairs]
+        self.ranks = [a.shape[0] for a, _ in pairs]
+        self.kind = next((layer.a.dtype for layer in layers if layer.a is not None), activations)
+
+    @staticmethod
+    def factors(layers: Sequence[Projection]) -> list[Tensor | None]:
+        """What ``gradients`` are for: every A, then every B."""
+        adapted = [layer for layer in layers if layer.a is not None]
+        return [*(layer.a for layer in adapted), *(layer.b for layer in adapted)]
+
+    def outputs(
+        self, x: Tensor, residual: Tensor | None = None
+    ) -> tuple[list[Tensor], Tensor | None]:
+        """The layers' outputs, a single one on top of ``residual``; and x Aᵀ of all adapters."""
+        outs = [F.linear(x, layer.weight, layer.bias) for layer in self.layers]
+        down = None
+        if self.stacked is not None:
+            down = x @ self.stacked.t()
+            for i, part, b in zip(self.adapted, down.split(self.ranks, 1), self.bs, strict=True):
+                outs[i].addmm_(part, b.t())
+        if residual is not None:  # last: it is the largest, and rounding it once is enough
+            outs[0].add_(residual)
+        return outs, down
+
+    def gradients(
+        self, x: Tensor, down: Tensor | None, grads: Sequence[Tensor], of_x: bool
+    ) -> tuple[Tensor | None, list[Tensor]]:
+        """Of x if asked for, and of the factors, given those of the outputs."""
+        of_factors: list[Tensor] = []
+        up = None
+        if self.stacked is not None and down is not None:
+            adapted = [grads[i] for i in self.adapted]
+            up = _joined([g @ b for g, b in zip(adapted, self.bs, strict=True)], 1)
+            of_factors += (up.t() @ x).to(self.kind).split(self.ranks)
+            for g, part, i in zip(adapted, down.split(self.ranks, 1), self.adapted, strict=True):
+                of_factors.append((g.t() @ part).to(self.kind).mul_(self.layers[i].scale))
+        if not of_x:
+            return None, of_factors
+        total = grads[0] @ self.layers[0].weight
+        for g, layer in zip(grads[1:], self.layers[1:], strict=True):
+            total.addmm_(g, layer.weight)
+        if self.stacked is not None and up is not None:
+            total.addmm_(up, self.stacked)
+        return total, of_factors
+
+
+def _joined(parts: Sequence[Tensor], dim: int) -> Tensor:
+    """One tensor of several; of one, itself."""
+    return torch.cat(list(parts), dim) if len(parts) > 1 else parts[0]
+
+
+class _Project(torch.autograd.Function):
+    """``project``."""
 
     @staticmethod
     def forward(
-        ctx: Any, x: Tensor, residual: Tensor | None, layers: Sequence[Projection], *factors: Tensor
+        ctx: Any, x: Tensor, residual: Tensor | None, layers: Sequence[Projection], *_: Tensor
     ) -> tuple[Tensor, ...]:
-        lows = [layer.low(x.dtype) for layer in layers]
-        outs, downs = _compute(x, residual, layers, lows)
-        pairs = [low for low in lows if low is not None]
-        weights = [layer.weight for layer in layers]
-        ctx.save_for_backward(x, *weights, *downs, *(a for a, _ in pairs), *(b for _, b in pairs))
-        ctx.scales = [layer.scale if low else None for layer, low in zip(layers, lows, strict=True)]
-        ctx.kind = factors[0].dtype if factors else None
+        ctx.group = _Group(layers, x.dtype)
+        outs, down = ctx.group.outputs(x, residual)
+        ctx.save_for_backward(x, down)
         ctx.added = residual is not None
         return tuple(outs)
 
     @staticmethod
-    def backward(ctx: Any, *grad_outputs: Any) -> Any:
-        scales = [scale for scale in ctx.scales if scale is not None]
-        x, *saved = ctx.saved_tensors
-        n, m = len(ctx.scales), len(scales)
-        weights, downs = saved[:n], saved[n : n + m]
-        a_lows, b_lows = saved[n + m : n + 2 * m], saved[n + 2 * m :]
-        adapted = [
-            g for g, scale in zip(grad_outputs, ctx.scales, strict=True) if scale is not None
-        ]
-        ups = [g @ b for g, b in zip(adapted, b_lows, strict=True)]
-        up = _joined(ups, 1)
-        grads_b = [
-            (g.t() @ down).to(ctx.kind).mul_(scale)
-            for g, down, scale in zip(adapted, downs, scales, strict=True)
-        ]
-        grads_a: Any = ()
-        if up is not None:
-            grads_a = (up.t() @ x).to(ctx.kind).split([a.shape[0] for a in a_lows])
-        grad_x = None
-        if ctx.needs_input_grad[0]:
-            grad_x = grad_outputs[0] @ weights[0]
-            for g, weight in zip(grad_outputs[1:], weights[1:], strict=True):
-                grad_x.addmm_(g, weight)
-            if up is not None:
-                grad_x.addmm_(up, _joined(a_lows, 0))
-        return grad_x, grad_outputs[0] if ctx.added else None, None, *grads_a, *grads_b
-
-
-def _compute(
-    x: Tensor, residual: Tensor | None, layers: Sequence[Projection], lows: Sequence[Low | None]
-) -> tuple[list[Tensor], list[Tensor]]:
-    """The layers' outputs, and x Aᵀ of those with an adapter; all A are one product."""
-    pairs = [low for low in lows if low is not None]
-    stacked = _joined([a for a, _ in pairs], 0)
-    ranks = [a.shape[0] for a, _ in pairs]
-    downs = [] if stacked is None else list((x @ stacked.t()).split(ranks, dim=1))
-    outs = [F.linear(x, layer.weight, layer.bias) for layer in layers]
-    adapted = [out for out, low in zip(outs, lows, strict=True) if low is not None]
-    for out, down, (_, b) in zip(adapted, downs, pairs, strict=True):
-        out.addmm_(down, b.t())
-    if residual is not None:  # last: it is the largest, and rounding it once is enough
-        outs[0].add_(residual)
-    return outs, downs
-
-
-def _joined(parts: Sequence[Tensor], dim: int) -> Tensor | None:
-    """One tensor of several; of one, itself; of none, None."""
-    if len(parts) > 1:
-        return torch.cat(list(parts), dim)
-    return parts[0] if parts else None
+    def backward(ctx: Any, *grads: Any) -> Any:
+        x, down = ctx.saved_tensors
+        of_x, of_factors = ctx.group.gradients(x, down, grads, ctx.needs_input_grad[0])
+        return of_x, grads[0] if ctx.added else None, None, *of_factors
 
 
 def project(
@@ -120,85 +137,71 @@ def project(
     Without gradients the same is computed, to the bit.
     """
     if not torch.is_grad_enabled():
-        lows = [layer.low(x.dtype) for layer in layers]
-        return tuple(_compute(x, residual, layers, lows)[0])
-    adapted = [layer for layer in layers if layer.a is not None]
-    factors = [*(layer.a for layer in adapted), *(layer.b for layer in adapted)]
-    outs: tuple[Tensor, ...] = _Project.apply(x, residual, layers, *factors)  # pyright: ignore[reportAssignmentType]
+        return tuple(_Group(layers, x.dtype).outputs(x, residual)[0])
+    outs: tuple[Tensor, ...] = _Project.apply(x, residual, layers, *_Group.factors(layers))  # pyright: ignore[reportAssignmentType]
     return outs
 
 
-class _RmsNorm(torch.autograd.Function):
-    """``rms_norm`` for a frozen weight."""
+def _inverse_rms(x: Tensor, eps: float) -> Tensor:
+    return x.float().square().mean(-1, keepdim=True).add_(eps).rsqrt_()
+
+
+def _normed(x: Tensor, inverse: Tensor, weight: Tensor) -> Tensor:
+    return (x.float() * inverse).to(x.dtype).mul_(weight)
+
+
+def _norm_gradient(grad: Tensor, x: Tensor, inverse: Tensor, weight: Tensor) -> Tensor:
+    unit = x.float() * inverse
+    wide = (grad * weight).float()
+    along = (wide * unit).mean(-1, keepdim=True)
+    return wide.addcmul_(unit, along, value=-1).mul_(inverse).to(x.dtype)
+
+
+class _Mlp(torch.autograd.Function):
+    """``mlp``; keeps what the two wide products gave, and computes between them again."""
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, weight: Tensor, eps: float) -> Tensor:
-        out, inverse = _normed(x, weight, eps)
-        ctx.save_for_backward(x, weight, inverse)
+    def forward(
+        ctx: Any, x: Tensor, norm: Norm, layers: Sequence[Projection], *_: Tensor
+    ) -> Tensor:
+        ctx.wide, ctx.narrow = _Group(layers[:2], x.dtype), _Group(layers[2:], x.dtype)
+        ctx.norm = norm
+        inverse = _inverse_rms(x, norm.eps)
+        (gate, up), down = ctx.wide.outputs(_normed(x, inverse, norm.weight))
+        (out,), narrow = ctx.narrow.outputs(F.silu(gate).mul_(up), x)
+        ctx.save_for_backward(x, inverse, gate, up, down, narrow)
         return out
 
     @staticmethod
-    def backward(ctx: Any, *grad_outputs: Any) -> Any:
-        x, weight, inverse = ctx.saved_tensors
-        unit = x.float() * inverse
-        grad = (grad_outputs[0] * weight).float()
-        along = (grad * unit).mean(-1, keepdim=True)
-        return grad.addcmul_(unit, along, value=-1).mul_(inverse).to(x.dtype), None, None
-
-
-def _normed(x: Tensor, weight: Tensor, eps: float) -> tuple[Tensor, Tensor]:
-    wide = x.float()
-    inverse = wide.square().mean(-1, keepdim=True).add_(eps).rsqrt_()
-    return (wide * inverse).to(x.dtype).mul_(weight), inverse
-
-
-def rms_norm(x: Tensor, weight: Tensor, eps: float) -> Tensor:
-    """x / sqrt(mean(x²) + eps) · weight over the last dimension, in fp32 (arXiv:1910.07467)."""
-    if not torch.is_grad_enabled():
-        return _normed(x, weight, eps)[0]
-    out: Tensor = _RmsNorm.apply(x, weight, eps)  # pyright: ignore[reportAssignmentType]
-    return out
-
-
-class _SwiGlu(torch.autograd.Function):
-    """``swiglu``; silu(gate) is kept, not computed again."""
-
-    @staticmethod
-    def forward(ctx: Any, gate: Tensor, up: Tensor) -> Tensor:
+    def backward(ctx: Any, *grads: Any) -> Any:
+        x, inverse, gate, up, down, narrow = ctx.saved_tensors
         opened = F.silu(gate)
-        ctx.save_for_backward(gate, up, opened)
-        return opened * up
+        inner, of_narrow = ctx.narrow.gradients(opened * up, narrow, grads, True)
+        of_up = opened.mul_(inner)
+        of_gate = torch.ops.aten.silu_backward(inner.mul_(up), gate)
+        normed = _normed(x, inverse, ctx.norm.weight)
+        needed = ctx.needs_input_grad[0]
+        total, of_wide = ctx.wide.gradients(normed, down, [of_gate, of_up], needed)
+        of_x = _norm_gradient(total, x, inverse, ctx.norm.weight).add_(grads[0]) if needed else None
+        return of_x, None, None, *of_wide, *of_narrow
 
-    @staticmethod
-    def backward(ctx: Any, *grad_outputs: Any) -> Any:
-        gate, up, opened = ctx.saved_tensors
-        grad = grad_outputs[0]
-        return torch.ops.aten.silu_backward(grad * up, gate), grad * opened
 
+def mlp(x: Tensor, norm: Norm, layers: Sequence[Projection]) -> Tensor:
+    """x + down(silu(gate(y)) · up(y)) with y the RMS norm of x [T, H] (arXiv:2002.05202).
 
-def swiglu(gate: Tensor, up: Tensor) -> Tensor:
-    """silu(gate) · up (arXiv:2002.05202)."""
+    ``layers`` are gate, up and down. Without gradients the same is computed, to the bit.
+    """
+    wide, narrow = layers[:2], layers[2:]
     if not torch.is_grad_enabled():
-        return F.silu(gate).mul_(up)
-    out: Tensor = _SwiGlu.apply(gate, up)  # pyright: ignore[reportAssignmentType]
+        normed = _normed(x, _inverse_rms(x, norm.eps), norm.weight)
+        gate, up = _Group(wide, x.dtype).outputs(normed)[0]
+        return _Group(narrow, x.dtype).outputs(F.silu(gate).mul_(up), x)[0][0]
+    out: Tensor = _Mlp.apply(x, norm, layers, *_Group.factors(wide), *_Group.factors(narrow))  # pyright: ignore[reportAssignmentType]
     return out
-
-
-class _Rotate(torch.autograd.Function):
-    """``rotate``; its gradient is the rotation back."""
-
-    @staticmethod
-    def forward(ctx: Any, cos: Tensor, sin: Tensor, *xs: Tensor) -> tuple[Tensor, ...]:
-        ctx.save_for_backward(cos, sin)
-        return tuple(_rotated(x, cos, sin, 1) for x in xs)
-
-    @staticmethod
-    def backward(ctx: Any, *grad_outputs: Any) -> Any:
-        cos, sin = ctx.saved_tensors
-        return None, None, *(_rotated(grad, cos, sin, -1) for grad in grad_outputs)
 
 
 def _rotated(x: Tensor, cos: Tensor, sin: Tensor, sign: int) -> Tensor:
+    """Rotary position embedding (arXiv:2104.09864) of x [T, heads, D]; sign -1 turns it back."""
     half = x.shape[-1] // 2
     left, right = x[..., :half], x[..., half:]
     out = torch.empty_like(x, memory_format=torch.contiguous_format)
@@ -207,9 +210,52 @@ def _rotated(x: Tensor, cos: Tensor, sin: Tensor, sign: int) -> Tensor:
     return out
 
 
-def rotate(cos: Tensor, sin: Tensor, *xs: Tensor) -> tuple[Tensor, ...]:
-    """Rotary position embedding (arXiv:2104.09864) of each x [..., D]; cos and sin [..., D / 2]."""
+class _Heads(torch.autograd.Function):
+    """``heads``."""
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        x: Tensor,
+        norm: Norm,
+        layers: Sequence[Projection],
+        angles: tuple[Tensor, Tensor],
+        *_: Tensor,
+    ) -> tuple[Tensor, ...]:
+        ctx.group, ctx.norm, ctx.angles = _Group(layers, x.dtype), norm, angles
+        inverse = _inverse_rms(x, norm.eps)
+        normed = _normed(x, inverse, norm.weight)
+        outs, down = ctx.group.outputs(normed)
+        ctx.save_for_backward(x, inverse, down, normed)
+        return _as_heads(outs, angles)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Any) -> Any:
+        x, inverse, down, normed = ctx.saved_tensors
+        cos, sin = ctx.angles
+        q, k = (_rotated(grad, cos, sin, -1) for grad in grads[:2])
+        outs = [grad.reshape(len(x), -1) for grad in (q, k, grads[2])]
+        total, of_factors = ctx.group.gradients(normed, down, outs, ctx.needs_input_grad[0])
+        of_x = None if total is None else _norm_gradient(total, x, inverse, ctx.norm.weight)
+        return of_x, None, None, None, *of_factors
+
+
+def _as_heads(outs: Sequence[Tensor], angles: tuple[Tensor, Tensor]) -> tuple[Tensor, ...]:
+    D = 2 * angles[0].shape[-1]
+    q, k, v = (out.view(len(out), -1, D) for out in outs)
+    return _rotated(q, *angles, 1), _rotated(k, *angles, 1), v
+
+
+def heads(
+    x: Tensor, norm: Norm, layers: Sequence[Projection], angles: tuple[Tensor, Tensor]
+) -> tuple[Tensor, ...]:
+    """Queries, keys and values [T, heads, D] of the RMS norm of x [T, H], the first two rotated.
+
+    ``angles`` are the cosine and sine of the positions, [T, 1, D / 2] each. Without gradients the
+    same is computed, to the bit.
+    """
     if not torch.is_grad_enabled():
-        return tuple(_rotated(x, cos, sin, 1) for x in xs)
-    outs: tuple[Tensor, ...] = _Rotate.apply(cos, sin, *xs)  # pyright: ignore[reportAssignmentType]
+        normed = _normed(x, _inverse_rms(x, norm.eps), norm.weight)
+        return _as_heads(_Group(layers, x.dtype).outputs(normed)[0], angles)
+    outs: tuple[Tensor, ...] = _Heads.apply(x, norm, layers, angles, *_Group.factors(layers))  # pyright: ignore[reportAssignmentType]
     return outs
