@@ -12,6 +12,7 @@ import pytest
 from assay import files
 from assay.data.records import Example, Splits
 from assay.evaluation.ladder import Climb, climb_ladder, ordered
+from assay.evaluation.rungs import load_rung
 from assay.evaluation.rungs.linear import TfidfLogistic
 from assay.evaluation.rungs.simple import Majority, Nearest
 from assay.models.pool import BasePool
@@ -86,6 +87,30 @@ def test_it_stops_at_the_first_rung_that_passes(
     assert not (tmp_path / "rungs" / "nearest").exists()
 
 
+def test_validation_is_asked_once_and_answered_as_the_calibrated_rung_does(
+    climb: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    asked: list[int] = []
+    predict = TfidfLogistic.predict
+
+    def counted(self: TfidfLogistic, examples: Sequence[Example], progress: Any) -> Any:
+        asked.append(len(examples))
+        return predict(self, examples, progress)
+
+    monkeypatch.setattr(TfidfLogistic, "predict", counted)
+    toy = climb(["majority", "tfidf"], noise=0.3, thresholds={"accuracy": 0.5})
+    steps, _, _ = climb_ladder(toy)
+    assert asked == [60]
+    again = load_rung(tmp_path / "rungs" / "tfidf" / "rung", SILENT, toy.pool)
+    assert again.card.temperature not in (1.0, 0.05, 20.0)  # fitted, and not at its bounds
+    for mine, its in zip(
+        steps[1].validation.predictions, again.predict(toy.splits.validation, SILENT), strict=True
+    ):
+        assert mine.output == its.output
+        assert mine.confidence == pytest.approx(its.confidence)
+        assert mine.scores == pytest.approx(its.scores)
+
+
 def test_it_never_looks_at_the_test_items(climb: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: set[str] = set()
     for rung in (Majority, TfidfLogistic):
@@ -133,7 +158,7 @@ def test_a_second_climb_reloads_what_was_fitted(
     assert entries_again == entries
     assert again[1].validation == first[1].validation
     validation = climb(kinds, **gate).splits.validation
-    assert again[1].rung.predict(validation, SILENT) == first[1].validation.predictions
+    assert again[1].rung.predict(validation, SILENT) == first[1].rung.predict(validation, SILENT)
 
 
 def test_the_temperature_fitted_on_validation_is_saved(climb: Any, tmp_path: Path) -> None:

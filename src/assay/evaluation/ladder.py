@@ -24,7 +24,7 @@ from assay.evaluation.metrics import score
 from assay.evaluation.predictions import Prediction, Rung
 from assay.evaluation.rungs import load_rung
 from assay.evaluation.rungs.card import BaseCard, Card
-from assay.evaluation.rungs.linear import label_indices
+from assay.evaluation.rungs.linear import label_indices, log_softmax
 from assay.models.pool import BasePool
 from assay.observability.progress import Progress
 from assay.recipe.schema import Base, Recipe
@@ -156,11 +156,11 @@ def climb_rung(climb: Climb, settings: RungSettings, below: Sequence[Step]) -> S
             )
     began = time.perf_counter()
     rung = _fit(climb, settings, folder)
-    rung = _calibrated(climb, rung)
     seconds = time.perf_counter() - began
+    answers = answer(settings.kind, rung, climb.splits.validation, climb.progress)
+    answers = _calibrated(climb, rung, answers)
     with files.new_directory(folder / "rung") as target:
         rung.save(target)
-    answers = answer(settings.kind, rung, climb.splits.validation, climb.progress)
     entry = _judge(climb, settings, folder, rung, answers, below, seconds)
     _save_answers(folder / "validation.json", answers)
     files.write_json(result, entry)
@@ -204,22 +204,34 @@ def _fit(climb: Climb, settings: RungSettings, folder: Path) -> Rung:
     )
 
 
-def _calibrated(climb: Climb, rung: Rung) -> Rung:
-    """Fit the confidence on validation only: a temperature for labels, Platt scaling for JSON."""
+def _calibrated(climb: Climb, rung: Rung, answers: Answers) -> Answers:
+    """Fit the confidence on validation only: a temperature for labels, Platt scaling for JSON.
+
+    The answers stay, with the confidence that the rung has from now on.
+    """
     card: Card = rung.card
     examples = climb.splits.validation
     if card.labels and card.kind not in ("majority", "nearest"):
-        predictions = rung.predict(examples, climb.progress)
-        scores = np.array([prediction.scores for prediction in predictions])
+        scores = np.array([prediction.scores for prediction in answers.predictions])
         temperature = fit_temperature(scores, label_indices(card.labels, examples))
         rung.card = card.model_copy(update={"temperature": temperature})
+        position = {label: i for i, label in enumerate(card.labels)}
+        predictions = [
+            replace(
+                p, scores=tuple(row.tolist()), confidence=float(np.exp(row[position[p.output]]))
+            )
+            for p, row in zip(answers.predictions, log_softmax(scores / temperature), strict=True)
+        ]
     elif card.task.output == "json" and card.kind == "llm":
-        generative: Any = rung
+        generative: Any = rung  # it remembers what it just answered
         pairs = generative.logprobs(examples, climb.progress)
         right = [text == example.target for (text, _), example in zip(pairs, examples, strict=True)]
         platt = fit_platt(np.array([logprob for _, logprob in pairs]), np.array(right))
         rung.card = card.model_copy(update={"platt": platt})
-    return rung
+        predictions = rung.predict(examples, climb.progress)
+    else:
+        return answers
+    return replace(answers, predictions=predictions)
 
 
 def _judge(
