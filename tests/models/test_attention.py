@@ -108,6 +108,23 @@ def test_rows_laid_end_to_end_attend_as_rows_of_their_own(prefix: int, width: in
         torch.testing.assert_close(one, other, atol=1e-4, rtol=1e-4)
 
 
+def test_rows_of_a_mask_are_looked_up_anew_when_it_changes() -> None:
+    q, k, v = (
+        torch.randn(1, heads, 9, 8, generator=torch.Generator().manual_seed(seed))
+        for seed, heads in enumerate((4, 2, 2))
+    )
+    mask = torch.ones(3, 1, 3, 3, dtype=torch.bool).tril()
+    before, _ = attend(nn.Module(), q, k, v, mask)
+    with torch.inference_mode():
+        again, _ = attend(nn.Module(), q, k, v, mask.clone())
+    assert torch.equal(before, again)
+    mask[:, :, 2, 0] = False  # the third token of a row no longer sees its first
+    after, _ = attend(nn.Module(), q, k, v, mask)
+    same = torch.arange(9) % 3 != 2
+    assert torch.equal(after[:, same], before[:, same])
+    assert not torch.isclose(after[:, ~same], before[:, ~same]).all(dim=(2, 3)).any()
+
+
 def test_a_prefix_is_shared_only_where_attention_alone_mixes_tokens(tiny: Any) -> None:
     model, _ = tiny
     assert not shares_prefix(model)

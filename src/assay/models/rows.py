@@ -36,7 +36,7 @@ def _blocks(mask: Tensor, H: int, K: int) -> tuple[_Block, ...]:
     """
     global _last
     last = _last  # read once: another thread may write it
-    key = (H, K, mask._version)
+    key = (H, K, 0 if mask.is_inference() else mask._version)
     if last is not None and last[0]() is mask and last[1] == key:
         return last[2]
     P = mask.shape[3] - mask.shape[2]
