@@ -1,8 +1,9 @@
 """Kernels of PyTorch operations with gradients written by hand, for decoder layers on a CPU.
 
 A decoder layer is a hundred operations to PyTorch's autograd, most of them small: on a CPU they,
-and not the products, took a third of a training step. Here it is a dozen, each with a gradient that
-keeps what it needs and adds in place. PyTorch's own gradients are their oracle in the tests.
+and not the products, took a third of a training step. Here it is a few, each with a gradient that
+keeps little, adds in place, and computes again what is cheap. PyTorch's own gradients are their oracle
+in the tests.
 """
 
 from __future__ import annotations
