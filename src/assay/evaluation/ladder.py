@@ -24,7 +24,7 @@ from assay.evaluation.metrics import score
 from assay.evaluation.predictions import Prediction, Rung
 from assay.evaluation.rungs import load_rung
 from assay.evaluation.rungs.card import BaseCard, Card
-from assay.evaluation.rungs.linear import label_indices, log_softmax
+from assay.evaluation.rungs.linear import at_temperature, label_indices
 from assay.models.pool import BasePool
 from assay.observability.progress import Progress
 from assay.recipe.schema import Base, Recipe
@@ -220,7 +220,7 @@ def _calibrated(climb: Climb, rung: Rung, answers: Answers) -> Answers:
             replace(
                 p, scores=tuple(row.tolist()), confidence=float(np.exp(row[position[p.output]]))
             )
-            for p, row in zip(answers.predictions, log_softmax(scores / temperature), strict=True)
+            for p, row in zip(answers.predictions, at_temperature(scores, temperature), strict=True)
         ]
     elif card.task.output == "json" and card.kind == "llm":
         generative: Any = rung  # it remembers what it just answered

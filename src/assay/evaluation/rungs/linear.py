@@ -23,16 +23,25 @@ TERMS = "terms.json"
 
 
 def log_softmax(logits: np.ndarray) -> np.ndarray:
-    """Row-wise log-probabilities of logits [N, K]."""
-    shifted = logits - logits.max(axis=1, keepdims=True)
+    """Row-wise log-probabilities of logits [N, K], in fp64."""
+    wide = np.asarray(logits, dtype=np.float64)
+    shifted = wide - wide.max(axis=1, keepdims=True)
     return shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
+
+
+def at_temperature(logprobs: np.ndarray, temperature: float) -> np.ndarray:
+    """Log-probabilities [N, K] at another temperature than 1; every rung's scores pass here.
+
+    So answers calibrated afterwards have the bits of the calibrated rung's own.
+    """
+    return logprobs if temperature == 1 else log_softmax(logprobs / temperature)
 
 
 def from_logits(
     examples: Sequence[Example], labels: Sequence[str], logits: np.ndarray, temperature: float
 ) -> list[Prediction]:
     """Predictions from logits [N, K]; the temperature changes confidences, never the answer."""
-    scores = log_softmax(logits / temperature)
+    scores = at_temperature(log_softmax(logits), temperature)
     best: list[int] = scores.argmax(axis=1).tolist()
     return [
         Prediction(

@@ -28,7 +28,7 @@ from assay.evaluation.constraints import Constraint, compile_constraint, label_t
 from assay.evaluation.decoding import Generated, generate, score_labels, stream
 from assay.evaluation.predictions import Prediction
 from assay.evaluation.rungs.card import Card
-from assay.evaluation.rungs.linear import log_softmax
+from assay.evaluation.rungs.linear import at_temperature, log_softmax
 from assay.models.attention import shares_prefix
 from assay.models.lora import Unchanging, attach, load_adapter, require_delta
 from assay.models.pool import SharedCausal
@@ -266,7 +266,7 @@ class LanguageModel:
             found = score_labels(
                 model, self.shared.tokenizer, prompts, trie, mode=mode, progress=progress
             )
-        scores = log_softmax(found.logprobs / self.card.temperature)
+        scores = at_temperature(log_softmax(found.logprobs), self.card.temperature)
         best = found.choice
         return [
             Prediction(
