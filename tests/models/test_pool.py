@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import torch
 
-from assay.models.lora import attach, load_adapter
+from assay.models.lora import attach
 from assay.models.pool import BasePool, SharedCausal
 from assay.observability.progress import SILENT
 from assay.recipe.schema import Adapter, Base
@@ -47,14 +47,11 @@ def test_adapters_of_one_base_never_mix(
     alone: dict[str | None, torch.Tensor] = {None: logits(fresh(tiny_folder), None)}
     for name, folder in saved.items():
         shared = fresh(tiny_folder)
-        shared.model = load_adapter(shared.model, folder, name)
-        shared.adapters.add(name)
+        shared.add(folder, name)
         alone[name] = logits(shared, name)
     shared = fresh(tiny_folder)
     for name in order:
-        with shared.changing():
-            shared.model = load_adapter(shared.model, saved[name], name)
-            shared.adapters.add(name)
+        shared.add(saved[name], name)
         torch.testing.assert_close(logits(shared, name), alone[name], atol=0, rtol=0)
     for name in (*order, None, *reversed(order), order[0], None):
         torch.testing.assert_close(logits(shared, name), alone[name], atol=0, rtol=0)

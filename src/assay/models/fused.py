@@ -167,10 +167,8 @@ class _Mlp(torch.autograd.Function):
     ) -> Tensor:
         ctx.wide, ctx.narrow = _Group(layers[:2], x.dtype), _Group(layers[2:], x.dtype)
         ctx.norm = norm
-        inverse = _inverse_rms(x, norm.eps)
-        (gate, up), down = ctx.wide.outputs(_normed(x, inverse, norm.weight))
-        (out,), narrow = ctx.narrow.outputs(F.silu(gate).mul_(up), x)
-        ctx.save_for_backward(x, inverse, gate, up, down, narrow)
+        out, *kept = _mlp_forward(x, norm, ctx.wide, ctx.narrow)
+        ctx.save_for_backward(x, *kept)
         return out
 
     @staticmethod
@@ -187,6 +185,14 @@ class _Mlp(torch.autograd.Function):
         return of_x, None, None, *of_wide, *of_narrow
 
 
+def _mlp_forward(x: Tensor, norm: Norm, wide: _Group, narrow: _Group) -> tuple[Any, ...]:
+    """The output of ``mlp``, then what its gradient needs beside x."""
+    inverse = _inverse_rms(x, norm.eps)
+    (gate, up), down = wide.outputs(_normed(x, inverse, norm.weight))
+    (out,), inner = narrow.outputs(F.silu(gate).mul_(up), x)
+    return out, inverse, gate, up, down, inner
+
+
 def mlp(x: Tensor, norm: Norm, layers: Sequence[Projection]) -> Tensor:
     """x + down(silu(gate(y)) · up(y)) with y the RMS norm of x [T, H] (arXiv:2002.05202).
 
@@ -194,9 +200,7 @@ def mlp(x: Tensor, norm: Norm, layers: Sequence[Projection]) -> Tensor:
     """
     wide, narrow = layers[:2], layers[2:]
     if not torch.is_grad_enabled():
-        normed = _normed(x, _inverse_rms(x, norm.eps), norm.weight)
-        gate, up = _Group(wide, x.dtype).outputs(normed)[0]
-        return _Group(narrow, x.dtype).outputs(F.silu(gate).mul_(up), x)[0][0]
+        return _mlp_forward(x, norm, _Group(wide, x.dtype), _Group(narrow, x.dtype))[0]
     out: Tensor = _Mlp.apply(x, norm, layers, *_Group.factors(wide), *_Group.factors(narrow))  # pyright: ignore[reportAssignmentType]
     return out
 
@@ -224,11 +228,9 @@ class _Heads(torch.autograd.Function):
         *_: Tensor,
     ) -> tuple[Tensor, ...]:
         ctx.group, ctx.norm, ctx.angles = _Group(layers, x.dtype), norm, angles
-        inverse = _inverse_rms(x, norm.eps)
-        normed = _normed(x, inverse, norm.weight)
-        outs, down = ctx.group.outputs(normed)
-        ctx.save_for_backward(x, inverse, down, normed)
-        return _as_heads(outs, angles)
+        q, k, v, *kept = _heads_forward(x, norm, ctx.group, angles)
+        ctx.save_for_backward(x, *kept)
+        return q, k, v
 
     @staticmethod
     def backward(ctx: Any, *grads: Any) -> Any:
@@ -241,10 +243,15 @@ class _Heads(torch.autograd.Function):
         return of_x, None, None, None, *of_factors
 
 
-def _as_heads(outs: Sequence[Tensor], angles: tuple[Tensor, Tensor]) -> tuple[Tensor, ...]:
-    D = 2 * angles[0].shape[-1]
-    q, k, v = (out.view(len(out), -1, D) for out in outs)
-    return _rotated(q, *angles, 1), _rotated(k, *angles, 1), v
+def _heads_forward(
+    x: Tensor, norm: Norm, group: _Group, angles: tuple[Tensor, Tensor]
+) -> tuple[Any, ...]:
+    """The outputs of ``heads``, then what their gradient needs beside x."""
+    inverse = _inverse_rms(x, norm.eps)
+    normed = _normed(x, inverse, norm.weight)
+    outs, down = group.outputs(normed)
+    q, k, v = (out.view(len(out), -1, 2 * angles[0].shape[-1]) for out in outs)
+    return _rotated(q, *angles, 1), _rotated(k, *angles, 1), v, inverse, down, normed
 
 
 def heads(
@@ -256,7 +263,6 @@ def heads(
     same is computed, to the bit.
     """
     if not torch.is_grad_enabled():
-        normed = _normed(x, _inverse_rms(x, norm.eps), norm.weight)
-        return _as_heads(_Group(layers, x.dtype).outputs(normed)[0], angles)
+        return _heads_forward(x, norm, _Group(layers, x.dtype), angles)[:3]
     outs: tuple[Tensor, ...] = _Heads.apply(x, norm, layers, angles, *_Group.factors(layers))  # pyright: ignore[reportAssignmentType]
     return outs

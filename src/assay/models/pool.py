@@ -5,11 +5,12 @@ from __future__ import annotations
 import threading
 from collections.abc import Generator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from assay.errors import ModelError
 from assay.models.load import Causal, Embedder, load_causal, load_embedder
-from assay.models.lora import Unchanging
+from assay.models.lora import Unchanging, load_adapter, require_delta
 from assay.models.precision import decide
 from assay.models.store import BaseRef, resolve
 from assay.observability.progress import Progress
@@ -87,6 +88,13 @@ class SharedCausal:
                     yield self.model
             else:
                 yield self.model
+
+    def add(self, folder: Path, name: str) -> None:
+        """Put a saved adapter on the base; raises ``ModelError`` for one that changes nothing."""
+        with self.changing():
+            self.model = load_adapter(self.model, folder, name)
+            self.adapters.add(name)
+            require_delta(self.model, "after reloading", name)
 
     @contextmanager
     def changing(self) -> Generator[None]:

@@ -6,7 +6,6 @@ and transposes; of what a layer computed, only the weights are kept, in the acti
 
 from __future__ import annotations
 
-import weakref
 from typing import Any, NamedTuple
 
 import torch
@@ -26,26 +25,27 @@ class _Block(NamedTuple):
     closed: Tensor  # [R, 1, W, S] True: may not attend
 
 
-_last: tuple[Any, tuple[int, ...], tuple[_Block, ...]] | None = None
+REMEMBERED = "_blocks"  # the attribute of a mask that holds what was made of it
 
 
 def _blocks(mask: Tensor, H: int, K: int) -> tuple[_Block, ...]:
     """The prefix, then the rows of ``mask`` [R, 1, W, P + W]; H query heads, K key-value heads.
 
-    All layers of a model ask for the same mask, one after the other, so the last is remembered.
+    All layers of a model ask for the same mask, one after the other: it remembers them until it is
+    changed. One made in inference mode cannot tell whether it was, and remembers nothing.
     """
-    global _last
-    last = _last  # read once: another thread may write it
-    key = (H, K, 0 if mask.is_inference() else mask._version)
-    if last is not None and last[0]() is mask and last[1] == key:
-        return last[2]
+    key = None if mask.is_inference() else (H, K, mask._version)
+    known = getattr(mask, REMEMBERED, None)
+    if known is not None and known[0] == key:
+        return known[1]
     P = mask.shape[3] - mask.shape[2]
     there = mask[:, 0].diagonal(P, 1, 2)
     found = (_block(there, mask, P, P, H, K),)
     if P:
         causal = torch.ones(1, 1, P, P, dtype=torch.bool).tril()
         found = (_block(torch.ones(1, P, dtype=torch.bool), causal, 0, 0, H, K), *found)
-    _last = weakref.ref(mask), key, found
+    if key is not None:
+        setattr(mask, REMEMBERED, (key, found))
     return found
 
 

@@ -30,7 +30,7 @@ from assay.evaluation.predictions import Prediction
 from assay.evaluation.rungs.card import Card
 from assay.evaluation.rungs.linear import at_temperature, log_softmax
 from assay.models.attention import shares_prefix
-from assay.models.lora import Unchanging, attach, load_adapter, require_delta
+from assay.models.lora import Unchanging, attach, require_delta
 from assay.models.pool import SharedCausal
 from assay.observability.progress import Progress
 from assay.recipe.schema import Recipe, Training
@@ -127,10 +127,7 @@ class LanguageModel:
     def load(folder: Path, card: Card, shared: SharedCausal) -> LanguageModel:
         """Put the saved adapter on the shared base under a name of its own."""
         name = f"specialist-{next(_names)}"
-        with shared.changing():
-            shared.model = load_adapter(shared.model, folder, name)
-            shared.adapters.add(name)
-            require_delta(shared.model, "after reloading", name)
+        shared.add(folder, name)
         return LanguageModel(card, shared, name)
 
     def save(self, folder: Path) -> None:
