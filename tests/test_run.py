@@ -220,6 +220,40 @@ def test_a_folder_that_is_no_run_is_left_alone(tmp_path: Path, fresh: bool) -> N
     assert [path.name for path in theirs.iterdir()] == ["letter.txt"]
 
 
+def test_fresh_removes_nothing_that_the_run_did_not_make(tmp_path: Path, home: Path) -> None:
+    loaded = load(label_recipe(tmp_path / "recipe"))
+    done = run.train(loaded, root=tmp_path / "runs")
+    run.package(done, keys.new("mine", home))
+    before = done.state["created"], files.tree_digests(done.folder)
+    (done.folder / "notes.txt").write_text("dear")
+    with pytest.raises(DataError, match=r"--fresh would remove it: notes.txt"):
+        run.train(loaded, root=tmp_path / "runs", fresh=True)
+    (done.folder / "notes.txt").unlink()
+    assert (done.state["created"], files.tree_digests(done.folder)) == before
+    assert {path.name for path in done.folder.iterdir()} <= run.MADE
+    (done.folder / ".tmp-report-x").mkdir()  # left by a killed run
+    again = run.train(loaded, root=tmp_path / "runs", fresh=True)
+    assert again.verdict == "pass"
+    assert again.package_path is None
+
+
+def test_an_edited_recipe_of_a_run_is_neither_reported_nor_signed(
+    tmp_path: Path, home: Path
+) -> None:
+    done = run.train(load(label_recipe(tmp_path / "recipe")), root=tmp_path / "runs")
+    path = done.folder / "recipe.yaml"
+    said = path.read_text(encoding="utf-8")
+    path.write_text(said.replace("version: 1.0.0", "version: 9.0.0"), encoding="utf-8")
+    assert path.read_text(encoding="utf-8") != said
+    with pytest.raises(DataError, match=r"recipe.yaml: was changed after the run began"):
+        run.report(done)
+    with pytest.raises(DataError, match=r"recipe.yaml: was changed after the run began"):
+        run.package(done, keys.new("mine", home))
+    assert done.package_path is None
+    path.write_text("# a remark changes nothing\n" + said, encoding="utf-8")
+    assert run.package(done, keys.new("other", home)).name.endswith("-1.0.0.tgsp")
+
+
 @pytest.mark.parametrize("part", ["evaluation.json", "rungs/tfidf/rung/rung.json"])
 def test_what_was_changed_after_the_verdict_is_not_signed(
     tmp_path: Path, home: Path, part: str

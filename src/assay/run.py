@@ -29,7 +29,7 @@ from assay.packaging.build import build
 from assay.packaging.fields import now
 from assay.packaging.keys import KeyPair
 from assay.packaging.manifest import Evidence, claim
-from assay.recipe.load import Loaded, recipe_digest, resolved_yaml
+from assay.recipe.load import Loaded, load, recipe_digest, resolved_yaml
 from assay.recipe.schema import Recipe
 from assay.training.launch import one_writer
 from assay.training.signals import interruptible
@@ -38,6 +38,8 @@ STAGES = ("data", "baseline", "train", "evaluate", "gate", "package")
 SPLITS = ("train", "validation", "test")
 DAMAGED = "Train it again, in the place of this one: assay train … --fresh"
 RECORDS = ("run.json", "recipe.yaml", "environment.json")  # every run's folder begins with these
+RESULTS = ("ladder.json", "evidence", "evaluation.json", "parity.json", "report", "packages")
+MADE = {*RECORDS, "data", "baseline", "rungs", *RESULTS}  # all that a run leaves in its folder
 STATE = ("name", "profile", "recipe_digest", "created", "stages", "status")  # of run.json
 
 
@@ -186,7 +188,8 @@ def _execute(run: Run, loaded: Loaded, identity: str, all_rungs: bool, progress:
 def _clear(folder: Path, fresh: bool) -> None:
     """Make room for a run: only where nothing else is, and the records of an old one go last.
 
-    Raises ``DataError`` for a folder that is no run's, ``StorageError`` when it cannot be removed.
+    Hidden files are scratch of a killed run, or the system's. Raises ``DataError`` for a folder that
+    is no run's or holds more than one, ``StorageError`` when it cannot be removed.
     """
     ours = all((folder / name).is_file() for name in RECORDS)
     if folder.exists() and not ours and not (folder.is_dir() and not any(folder.iterdir())):
@@ -194,6 +197,12 @@ def _clear(folder: Path, fresh: bool) -> None:
             f"{folder}: is not empty and no run's folder", "Choose another --folder for the run."
         )
     if fresh and ours:
+        kept = sorted(path.name for path in folder.iterdir() if path.name not in MADE)
+        if theirs := [name for name in kept if not name.startswith(".")]:
+            raise DataError(
+                f"{folder}: holds what no run made, and --fresh would remove it: {', '.join(theirs)}",
+                "Move it elsewhere first, or choose another --folder for the run.",
+            )
         with files.storage_errors(folder):
             files.write_json(folder / "run.json", {})  # half removed, it is not a run any more
             for path in folder.iterdir():
@@ -376,12 +385,23 @@ def _sealed(run: Run, kind: str) -> dict[str, str]:
     }
 
 
+def _recipe(run: Run) -> Recipe:
+    """The recipe that ran; raises ``DataError`` if its file says another by now."""
+    path = run.folder / "recipe.yaml"
+    recipe = load(path).recipe
+    if recipe_digest(recipe) != run.state["recipe_digest"]:
+        raise DataError(
+            f"{path}: was changed after the run began, and says what was not done",
+            f"To train with those settings: assay train {path}. To keep this run: undo the change.",
+        )
+    return recipe
+
+
 def report(run: Run, recipe: Recipe | None = None) -> Path:
     """Write the run's report again; returns the HTML file."""
     from assay.evaluation.report import write_report
-    from assay.recipe.load import load
 
-    recipe = recipe or load(run.folder / "recipe.yaml").recipe
+    recipe = recipe or _recipe(run)
     evaluation = run.evaluation
     if evaluation is None:
         raise GateError(f"{run.folder}: has no verdict yet", "Finish it first: assay train …")
@@ -392,7 +412,7 @@ def report(run: Run, recipe: Recipe | None = None) -> Path:
         "profile": run.profile,
         "summary": recipe.summary,
         "created": state["created"],
-        "recipe_yaml": (run.folder / "recipe.yaml").read_text(encoding="utf-8"),
+        "recipe_yaml": resolved_yaml(recipe),
         "data": files.read_json(run.folder / "data" / "report.json"),
         "environment": files.read_json(run.folder / "environment.json"),
         "commands": [f"assay train {run.name}{flags}", f"assay package {run.folder}"],
@@ -411,7 +431,10 @@ def package(
     target: Path | None = None,
     progress: Progress = SILENT,
 ) -> Path:
-    """Sign what the run proved; raises ``GateError`` unless it passed or ``override`` says why."""
+    """Sign what the run proved; raises ``GateError`` unless it passed or ``override`` says why.
+
+    Raises ``DataError`` when the run's records were changed.
+    """
     state, evaluation = run.state, run.evaluation
     if state["status"] != "complete" or evaluation is None:
         raise GateError(
@@ -424,9 +447,8 @@ def package(
             f"Prove it again: assay train {run.name} … --fresh",
         )
     from assay.evaluation.rungs.card import Card
-    from assay.recipe.load import load
 
-    recipe = load(run.folder / "recipe.yaml").recipe
+    recipe = _recipe(run)
     saved = run.folder / "rungs" / state["selected"] / "rung"
     card = Card.read(saved)
     data: dict[str, Any] = files.read_json(run.folder / "data" / "report.json")
