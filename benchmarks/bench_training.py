@@ -3,13 +3,14 @@
 All train the same base with the same LoRA (the same initial weights) on the same token sequences,
 effective batch and steps, in turn, each in a process of its own, so that peak memory is that
 process's. TRL runs at its defaults (fp32 weights under bf16 autocast, activations recomputed) and at
-its best setting on a CPU (bf16 weights, activations kept). The clock runs over the steps: loading,
-set-up and checkpoints are not counted. Medians over rounds.
+its best setting on a CPU (weights in the numbers that Assay takes there: bf16 where the processor
+computes it, else fp32; activations kept). The clock runs over the steps: loading, set-up and
+checkpoints are not counted. Medians over rounds.
 
 How far training gets is compared with TRL given the rows in Assay's order, batch for batch: left to
 itself it draws another order, and a few dozen steps do not average that out.
 
-Usage: python benchmarks/bench_training.py [--rows 160] [--rounds 3] [--json]
+Usage: python benchmarks/bench_training.py [--rows 160] [--rounds 3] [--against trl-best] [--json]
 """
 
 from __future__ import annotations
@@ -105,6 +106,7 @@ def trl(way: str, rows: int) -> dict[str, Any]:
     from transformers import AutoModelForCausalLM, AutoTokenizer, TrainerCallback
     from trl import SFTConfig, SFTTrainer
 
+    from assay.models.precision import decide
     from assay.models.store import pull
     from assay.observability.progress import SILENT
     from assay.training.objectives.sft import Sft
@@ -131,7 +133,7 @@ def trl(way: str, rows: int) -> dict[str, Any]:
         [{"input_ids": i.tokens, "completion_mask": [int(t) for t in i.trained]} for i in items]
     )
     settings = TRL.get(way, TRL["trl-best"])
-    kind = torch.bfloat16 if settings else torch.float32
+    kind = decide("auto").dtype if settings else torch.float32
     model: Any = AutoModelForCausalLM.from_pretrained(path, dtype=kind)
     lora = LoraConfig(r=RANK, lora_alpha=ALPHA, target_modules="all-linear", task_type="CAUSAL_LM")
     torch.manual_seed(0)
@@ -185,6 +187,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows", type=int, default=160)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument(
+        "--against", choices=TRL, action="append", help="one of the two only (default: both)"
+    )
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--child", help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -195,9 +200,11 @@ def main() -> None:
     if options.child:
         child(options.child, options.rows)
         return
+    peers = options.against or list(TRL)
     found: dict[str, list[dict[str, float]]] = {}
     for number in range(options.rounds):
-        for way in ("assay", *TRL, *([SAME_BATCHES] if number == 0 else [])):
+        for way in ("assay", *peers, *([SAME_BATCHES] if number == 0 else [])):
+            print(f"round {number + 1} of {options.rounds}: {way}", file=sys.stderr)
             command = [sys.executable, __file__, "--child", way, "--rows", str(options.rows)]
             done = subprocess.run(command, capture_output=True, text=True, check=False)
             if done.returncode:
@@ -213,7 +220,7 @@ def main() -> None:
             "times_faster": round(medians[way]["seconds"] / mine["seconds"], 2),
             "memory": round(mine["peak_mb"] / medians[way]["peak_mb"], 3),
         }
-        for way in TRL
+        for way in peers
     }
     theirs = medians[SAME_BATCHES]["loss"]
     result: dict[str, Any] = {
