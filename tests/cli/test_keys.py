@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from assay.cli.package import signing_key
+from assay.errors import PackageError
 from assay.packaging import keys
 from assay.packaging.build import build
 from assay.packaging.manifest import Evidence, claim
@@ -75,6 +77,25 @@ def test_private_keys_are_not_readable_by_others(assay: Assay, home: Path) -> No
     assay("keys", "new", "mine")
     for path in (home / "keys" / "mine").glob("*.pem"):
         assert path.stat().st_mode & 0o077 == 0
+
+
+def test_an_encrypted_key_needs_its_passphrase(
+    assay: Assay, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv(keys.PASSPHRASE, raising=False)
+    nobody = assay("keys", "new", "mine", "--encrypt")  # no terminal to ask
+    assert nobody.code == 1
+    assert f"Set {keys.PASSPHRASE}" in nobody.err
+    assert not (home / "keys" / "mine").exists()
+    monkeypatch.setenv(keys.PASSPHRASE, "correct horse battery")
+    assert assay("keys", "new", "mine", "--encrypt").code == 0
+    assert make_package(home, Path("card-intent.tgsp")).is_file()
+    monkeypatch.setenv(keys.PASSPHRASE, "incorrect horse battery")
+    with pytest.raises(PackageError, match="is not opened by this passphrase"):
+        signing_key("mine")
+    monkeypatch.delenv(keys.PASSPHRASE)
+    with pytest.raises(PackageError, match="there is no passphrase"):
+        signing_key("mine")
 
 
 def test_a_key_is_never_overwritten(assay: Assay) -> None:

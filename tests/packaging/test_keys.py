@@ -39,6 +39,32 @@ def test_a_new_key_is_private_and_signs(tmp_path: Path) -> None:
     dsse.verify(dsse.parse(dsse.sign(b"x", loaded), "here"), made.public, "here")
 
 
+def test_an_encrypted_key_opens_with_its_passphrase_only(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv(keys.PASSPHRASE, raising=False)
+    with pytest.raises(PackageError, match="has 5 characters; it needs 12"):
+        keys.new("office", tmp_path, "short")
+    made = keys.new("office", tmp_path, "größer als zwölf")
+    folder = tmp_path / "keys" / "office"
+    for file in ("ed25519.pem", "ml-dsa-65.pem"):
+        assert (folder / file).read_bytes().startswith(keys.ENCRYPTED)
+    assert keys.list_keys(tmp_path) == [made.public]  # what is public needs no passphrase
+    with pytest.raises(PackageError, match="is encrypted, and there is no passphrase") as caught:
+        keys.load("office", tmp_path)
+    assert keys.PASSPHRASE in caught.value.remedy
+    with pytest.raises(PackageError, match=r"ed25519\.pem: is not opened by this passphrase"):
+        keys.load("office", tmp_path, lambda: "something else")
+    asked: list[str] = []
+    loaded = keys.load("office", tmp_path, lambda: asked.append("once") or "größer als zwölf")
+    assert asked == ["once"]
+    dsse.verify(dsse.parse(dsse.sign(b"x", loaded), "here"), made.public, "here")
+    monkeypatch.setenv(keys.PASSPHRASE, "größer als zwölf")
+    assert keys.load("office", tmp_path).public == made.public
+    keys.new("plain", tmp_path)
+    assert keys.load("plain", tmp_path)  # a passphrase does no harm where none is needed
+
+
 def test_the_key_id_is_the_digest_of_both_public_keys(key: KeyPair) -> None:
     both = (
         key.ed25519.public_key().public_bytes_raw() + key.ml_dsa_65.public_key().public_bytes_raw()

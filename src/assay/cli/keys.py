@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Annotated, Any
 
 import typer
@@ -10,6 +11,7 @@ from rich.text import Text
 
 from assay.cli import options
 from assay.cli.console import emit, line, stdout
+from assay.errors import PackageError
 
 NAME, PANEL = "keys", "Ship"
 app = typer.Typer(help="Signing keys, trust, and API keys.", no_args_is_help=True)
@@ -20,13 +22,25 @@ app.add_typer(api, name="api")
 @app.command("new")
 def new(
     name: Annotated[str, typer.Argument(help="What the key is called.")],
+    encrypt: Annotated[
+        bool,
+        typer.Option(
+            "--encrypt", help="Encrypt it; asks for a passphrase, or reads ASSAY_KEY_PASSPHRASE."
+        ),
+    ] = False,
     as_json: options.Json = False,
 ) -> None:
     """Make a signing key pair (Ed25519 and ML-DSA-65); it is trusted only when you say so."""
     from assay.files import home
     from assay.packaging import keys
 
-    public = keys.new(name, home()).public
+    secret = passphrase(f"passphrase for {name}", twice=True) if encrypt else None
+    if encrypt and not secret:
+        raise PackageError(
+            "--encrypt needs a passphrase, and there is no terminal to ask for it",
+            f"Set {keys.PASSPHRASE}.",
+        )
+    public = keys.new(name, home(), secret).public
     path = home() / "keys" / name / keys.PUBLIC_FILE
     if as_json:
         emit({"name": public.name, "key_id": public.key_id, "public_file": str(path)})
@@ -34,6 +48,16 @@ def new(
     line(stdout(), f"made key {public.name}, id {public.key_id[:16]}", style="green")
     line(stdout(), f"  public file, for those who should trust it: {path}")
     line(stdout(), f"  to believe it on this machine too: assay keys trust {public.name}")
+
+
+def passphrase(prompt: str, *, twice: bool = False) -> str | None:
+    """From the environment, else asked for in a terminal, else None."""
+    from assay.packaging.keys import passphrase_of_environment
+
+    found = passphrase_of_environment()
+    if found or not sys.stdin.isatty():
+        return found
+    return typer.prompt(prompt, hide_input=True, confirmation_prompt=twice, err=True)
 
 
 @app.command("list")

@@ -55,6 +55,7 @@ def package(
 
 def signing_key(name: str | None) -> KeyPair:
     """The named key, or the only one there is; raises ``PackageError`` otherwise."""
+    from assay.cli.keys import passphrase
     from assay.files import home
     from assay.packaging import keys
 
@@ -71,7 +72,7 @@ def signing_key(name: str | None) -> KeyPair:
                 "Say which one signs: --key NAME.",
             )
         name = names[0]
-    return keys.load(name, home())
+    return keys.load(name, home(), lambda: passphrase(f"passphrase for {name}"))
 
 
 @app.command("verify", rich_help_panel=PANEL)

@@ -1,7 +1,8 @@
 """Signing keys and the trust store: who signs, and whose signature is believed. Never in a package.
 
 A key is a pair, Ed25519 and ML-DSA-65, named by the SHA-256 of its two public keys. Private keys
-lie in ``<home>/keys/<name>/`` as PKCS8 PEM, unencrypted, readable by their owner only. Trust is a
+lie in ``<home>/keys/<name>/`` as PKCS8 PEM, readable by their owner only, and encrypted if a
+passphrase was given (PBES2: AES-256, PBKDF2 with few rounds, hence the length asked of it). Trust is a
 decision of the machine that verifies: ``<home>/trust.json`` lists the public keys it believes.
 
 A validity window bounds the creation time that the signer states, so that old packages stay good
@@ -35,6 +36,9 @@ from assay.packaging.fields import Digest, Line, Strict, Timestamp, faults, now,
 PRIVATE_FILES = {"ed25519": "ed25519.pem", "ml-dsa-65": "ml-dsa-65.pem"}
 PUBLIC_FILE = "public.json"
 SHORTEST_PREFIX = 8
+PASSPHRASE = "ASSAY_KEY_PASSPHRASE"  # the environment variable, for where nobody can be asked
+SHORTEST_PASSPHRASE = 12
+ENCRYPTED = b"-----BEGIN ENCRYPTED PRIVATE KEY"
 
 
 class PublicKey(Strict):
@@ -158,24 +162,52 @@ class TrustStore:
 # key pairs -----------------------------------------------------------------------------------
 
 
-def new(name: str, home: Path) -> KeyPair:
-    """Make the key pair ``name`` and store it; an existing one is never overwritten."""
+def passphrase_of_environment() -> str | None:
+    """What the variable ``PASSPHRASE`` holds."""
+    return os.environ.get(PASSPHRASE)
+
+
+def new(name: str, home: Path, passphrase: str | None = None) -> KeyPair:
+    """Make the key pair ``name`` and store it, encrypted if there is a passphrase.
+
+    Raises ``PackageError`` for a passphrase that is too short; no key is ever overwritten.
+    """
+    if passphrase is not None and len(passphrase) < SHORTEST_PASSPHRASE:
+        raise PackageError(
+            f"the passphrase has {len(passphrase)} characters; it needs {SHORTEST_PASSPHRASE}",
+            "Take some words that do not belong together.",
+        )
     with _supported():
         ed25519, ml_dsa_65 = Ed25519PrivateKey.generate(), MLDSA65PrivateKey.generate()
     pair = KeyPair(_public_of(name, ed25519, ml_dsa_65), ed25519, ml_dsa_65)
-    _store(pair, _folder(name, home))
+    _store(pair, _folder(name, home), passphrase)
     return pair
 
 
-def load(name: str, home: Path) -> KeyPair:
-    """The key pair ``name``, to sign with.
+def load(
+    name: str, home: Path, passphrase: Callable[[], str | None] = passphrase_of_environment
+) -> KeyPair:
+    """The key pair ``name``, to sign with; ``passphrase`` is asked if it is encrypted.
 
-    Raises ``PackageError`` if it is missing, readable by others, or its parts do not match.
+    Raises ``PackageError`` if it is missing, readable by others, not opened by the passphrase, or
+    its parts do not match.
     """
     public = load_public(name, home)
     folder = _folder(name, home)
-    ed25519 = _read_private(folder / PRIVATE_FILES["ed25519"])
-    ml_dsa_65 = _read_private(folder / PRIVATE_FILES["ml-dsa-65"])
+    problem = "others may read this private key"
+    paths = [folder / PRIVATE_FILES[kind] for kind in ("ed25519", "ml-dsa-65")]
+    stored = [_read_guarded(path, 0o077, problem) for path in paths]
+    secret = None
+    if any(data.startswith(ENCRYPTED) for data in stored):
+        secret = passphrase()
+        if not secret:
+            raise PackageError(
+                f"{folder}: the key is encrypted, and there is no passphrase",
+                f"Set {PASSPHRASE}, or run the command in a terminal, where it is asked for.",
+            )
+    ed25519, ml_dsa_65 = (
+        _opened(data, path, secret) for data, path in zip(stored, paths, strict=True)
+    )
     if not isinstance(ed25519, Ed25519PrivateKey) or not isinstance(ml_dsa_65, MLDSA65PrivateKey):
         raise PackageError(f"{folder}: a private key is of the wrong kind", _restore(name))
     found = _key_id(
@@ -236,15 +268,15 @@ def _public_of(name: str, ed25519: Ed25519PrivateKey, ml_dsa_65: MLDSA65PrivateK
         ) from error
 
 
-def _store(pair: KeyPair, folder: Path) -> None:
+def _store(pair: KeyPair, folder: Path, passphrase: str | None) -> None:
     """Write the pair into a private scratch folder and give it its name in one rename."""
     with storage_errors(folder):
         folder.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         scratch = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".tmp-{folder.name}-"))
         try:
             write_json(scratch / PUBLIC_FILE, pair.public.model_dump(mode="json"))
-            _write_private(scratch / PRIVATE_FILES["ed25519"], pair.ed25519)
-            _write_private(scratch / PRIVATE_FILES["ml-dsa-65"], pair.ml_dsa_65)
+            _write_private(scratch / PRIVATE_FILES["ed25519"], pair.ed25519, passphrase)
+            _write_private(scratch / PRIVATE_FILES["ml-dsa-65"], pair.ml_dsa_65, passphrase)
             fsync_directory(scratch)
             # A rename onto a folder that holds anything fails, so no key is ever overwritten.
             scratch.rename(folder)
@@ -260,11 +292,15 @@ def _store(pair: KeyPair, folder: Path) -> None:
         fsync_directory(folder.parent)
 
 
-def _write_private(path: Path, key: Ed25519PrivateKey | MLDSA65PrivateKey) -> None:
+def _write_private(
+    path: Path, key: Ed25519PrivateKey | MLDSA65PrivateKey, passphrase: str | None
+) -> None:
     data = key.private_bytes(
         serialization.Encoding.PEM,
         serialization.PrivateFormat.PKCS8,
-        serialization.NoEncryption(),
+        serialization.BestAvailableEncryption(passphrase.encode())
+        if passphrase
+        else serialization.NoEncryption(),
     )
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "wb") as handle:
@@ -273,12 +309,18 @@ def _write_private(path: Path, key: Ed25519PrivateKey | MLDSA65PrivateKey) -> No
         os.fsync(handle.fileno())
 
 
-def _read_private(path: Path) -> object:
-    data = _read_guarded(path, 0o077, "others may read this private key")
+def _opened(data: bytes, path: Path, secret: str | None) -> object:
+    """The private key in ``data``; ``secret`` opens it if it is encrypted."""
+    password = secret.encode() if secret and data.startswith(ENCRYPTED) else None
     try:
         with _supported():
-            return serialization.load_pem_private_key(data, password=None)
+            return serialization.load_pem_private_key(data, password)
     except (ValueError, TypeError) as error:
+        if password is not None:
+            raise PackageError(
+                f"{path}: is not opened by this passphrase ({error})",
+                f"Give the right one. If it is lost: {_restore(path.parent.name)}",
+            ) from error
         raise PackageError(
             f"{path}: not a private key ({error})", _restore(path.parent.name)
         ) from error
