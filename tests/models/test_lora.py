@@ -159,6 +159,9 @@ def test_an_unchanging_adapter_answers_the_same_and_a_changed_one_is_seen_after(
         for _ in range(2):
             with unchanging, lora.Unchanging(model):
                 assert torch.equal(model(input_ids=ids).logits, expected)
+                with model.disable_adapter():
+                    assert not torch.equal(model(input_ids=ids).logits, expected)
+                assert torch.equal(model(input_ids=ids).logits, expected)
         for name, parameter in model.named_parameters():
             if "lora_B" in name:
                 parameter.data.mul_(3)

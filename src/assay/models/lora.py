@@ -25,8 +25,24 @@ if TYPE_CHECKING:
     from peft import PeftModel
 
 
+REMEMBERED = "_as_read"  # the attribute of a layer that ``Unchanging`` keeps its readings in
+
+
 def read(layer: Any, kind: str) -> Projection | None:
     """How the layer computes on a device of that kind; None if the kernel cannot do it."""
+    known: dict[Any, Projection | None] | None = layer.__dict__.get(REMEMBERED)
+    if known is None:
+        return _read(layer, kind)
+    adapters = None if layer.disable_adapters else tuple(layer.active_adapters)
+    how = kind, torch.is_autocast_enabled(kind), adapters
+    if how not in known:
+        known[how] = _read(layer, kind, {})
+    return known[how]
+
+
+def _read(
+    layer: Any, kind: str, rounded: dict[torch.dtype, Low] | None = None
+) -> Projection | None:
     base: Any = layer
     adapters: list[str] = []
     if _is_fused(layer):
@@ -46,8 +62,6 @@ def read(layer: Any, kind: str) -> Projection | None:
         return Projection(base.weight, base.bias)
     (name,) = adapters
     a, b = layer.lora_A[name].weight, layer.lora_B[name].weight
-    known: dict[str, dict[torch.dtype, Low]] | None = layer.__dict__.get("rounded")
-    rounded = None if known is None else known.setdefault(name, {})
     return Projection(base.weight, base.bias, a, b, layer.scaling[name], rounded)
 
 
@@ -62,10 +76,10 @@ def _is_fused(module: nn.Module) -> bool:
 
 
 class Unchanging:
-    """While entered, no adapter changes, so each is rounded once and not once a token.
+    """While entered, no adapter changes, so each is read and rounded once and not once a token.
 
-    That is a seventh of the time of an answer asked by itself. It may be entered again, and still
-    knows what was rounded.
+    That is more than a seventh of the time of an answer asked by itself. It may be entered again, and still
+    knows. Which adapter is active may change meanwhile; hooks and dropout may not.
     """
 
     def __init__(self, model: nn.Module) -> None:
@@ -75,11 +89,11 @@ class Unchanging:
 
     def __enter__(self) -> None:
         for layer, known in self._known:
-            layer.rounded = known
+            layer.__dict__[REMEMBERED] = known
 
     def __exit__(self, *exception: object) -> None:
         for layer, _ in self._known:
-            layer.__dict__.pop("rounded", None)
+            layer.__dict__.pop(REMEMBERED, None)
 
 
 def _forward(layer: Any, x: Tensor, *args: Any, **kwargs: Any) -> Tensor:
