@@ -17,7 +17,7 @@ BASES := smollm2-135m-instruct all-minilm-l6-v2
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
 
-demo: bases ## train, prove, sign and serve two specialists on real data (8 minutes on two cores)
+demo: bases ## train, prove, sign and serve two specialists on real data (8 to 17 minutes on two cores)
 	$(BIN)/assay demo
 
 test: $(VENV)/.dev bases ## the test suite, without the tests that train for minutes

@@ -94,12 +94,12 @@ def demo(
     fresh: Annotated[bool, typer.Option("--fresh", help="Train again what is finished.")] = False,
     as_json: options.Json = False,
 ) -> None:
-    """Train, prove, sign and serve two specialists on real data: 8 minutes on two cores."""
+    """Train, prove, sign and serve two specialists on real data: 8 to 17 minutes."""
     began = time.monotonic()
     console = Console(quiet=True) if as_json else stdout()
     stage = Stage(console, SILENT if as_json else TerminalProgress(console))
     stage.heading("Assay: two specialists, from real data to signed answers")
-    stage.why(OPENING)
+    stage.why(f"{OPENING} {_expected_time()}")
     runs = [_prove(stage, act, root, fresh) for act in ACTS]
     shipped = [act for act, run in zip(ACTS, runs, strict=True) if run.verdict == "pass"]
     packages = _sign(stage, [run for run in runs if run.verdict == "pass"])
@@ -110,6 +110,18 @@ def demo(
         emit(_summary(runs, packages, answers, spent))
     if len(packages) < len(ACTS):
         raise typer.Exit(3)
+
+
+def _expected_time() -> str:
+    """How long it will take, as measured on two cores (docs/results.md)."""
+    from assay.models.precision import decide
+
+    if decide("auto").name == "fp32":
+        return (
+            "This processor does not compute bf16 natively, so the language model is trained in "
+            "fp32: about 17 minutes on two cores, where a processor with AVX512-BF16 takes 8."
+        )
+    return "It takes about 8 minutes on two cores."
 
 
 def _prove(stage: Stage, act: Act, root: Path, fresh: bool) -> Run:

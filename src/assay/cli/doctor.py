@@ -190,7 +190,7 @@ def _processor() -> Iterator[Check]:
         told = f"{', '.join(features)}: an llm rung computes in bf16, several times fp32's speed"
         yield Check("bf16", "ok", told)
     else:
-        told = "not native: an llm rung computes in fp32, three to six times slower than bf16"
+        told = "not native: an llm rung computes in fp32 and takes two to three times as long"
         yield Check("bf16", "note", told, "A processor with AVX512-BF16 or AMX, or a GPU, helps.")
     fast = "majority, tfidf, nearest and embedding train in seconds, encoder in minutes"
     slow = "llm takes minutes on the embedded base, too long on bases of billions (profile full)"
