@@ -226,12 +226,15 @@ def test_fresh_removes_nothing_that_the_run_did_not_make(tmp_path: Path, home: P
     run.package(done, keys.new("mine", home))
     before = done.state["created"], files.tree_digests(done.folder)
     (done.folder / "notes.txt").write_text("dear")
-    with pytest.raises(DataError, match=r"--fresh would remove it: notes.txt"):
+    (done.folder / ".git").mkdir()
+    with pytest.raises(DataError, match=r"--fresh would remove it: \.git, notes\.txt"):
         run.train(loaded, root=tmp_path / "runs", fresh=True)
     (done.folder / "notes.txt").unlink()
+    (done.folder / ".git").rmdir()
     assert (done.state["created"], files.tree_digests(done.folder)) == before
     assert {path.name for path in done.folder.iterdir()} <= run.MADE
-    (done.folder / ".tmp-report-x").mkdir()  # left by a killed run
+    (done.folder / ".tmp-report-x").mkdir()  # these two were left by a killed run
+    (done.folder / ".run.json.x").write_text("{")
     again = run.train(loaded, root=tmp_path / "runs", fresh=True)
     assert again.verdict == "pass"
     assert again.package_path is None

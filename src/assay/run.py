@@ -40,6 +40,7 @@ DAMAGED = "Train it again, in the place of this one: assay train … --fresh"
 RECORDS = ("run.json", "recipe.yaml", "environment.json")  # every run's folder begins with these
 RESULTS = ("ladder.json", "evidence", "evaluation.json", "parity.json", "report", "packages")
 MADE = {*RECORDS, "data", "baseline", "rungs", *RESULTS}  # all that a run leaves in its folder
+SCRATCH = (".tmp-", *(f".{name}." for name in MADE), ".DS_Store")  # of a killed run, or nobody's
 STATE = ("name", "profile", "recipe_digest", "created", "stages", "status")  # of run.json
 
 
@@ -188,8 +189,8 @@ def _execute(run: Run, loaded: Loaded, identity: str, all_rungs: bool, progress:
 def _clear(folder: Path, fresh: bool) -> None:
     """Make room for a run: only where nothing else is, and the records of an old one go last.
 
-    Hidden files are scratch of a killed run, or the system's. Raises ``DataError`` for a folder that
-    is no run's or holds more than one, ``StorageError`` when it cannot be removed.
+    Raises ``DataError`` for a folder that is no run's, or holds something beside one that ``fresh``
+    would remove; ``StorageError`` when it cannot be removed.
     """
     ours = all((folder / name).is_file() for name in RECORDS)
     if folder.exists() and not ours and not (folder.is_dir() and not any(folder.iterdir())):
@@ -197,8 +198,8 @@ def _clear(folder: Path, fresh: bool) -> None:
             f"{folder}: is not empty and no run's folder", "Choose another --folder for the run."
         )
     if fresh and ours:
-        kept = sorted(path.name for path in folder.iterdir() if path.name not in MADE)
-        if theirs := [name for name in kept if not name.startswith(".")]:
+        found = sorted(path.name for path in folder.iterdir())
+        if theirs := [n for n in found if n not in MADE and not n.startswith(SCRATCH)]:
             raise DataError(
                 f"{folder}: holds what no run made, and --fresh would remove it: {', '.join(theirs)}",
                 "Move it elsewhere first, or choose another --folder for the run.",

@@ -78,8 +78,8 @@ def _is_fused(module: nn.Module) -> bool:
 class Unchanging:
     """While entered, no adapter changes, so each is read and rounded once and not once a token.
 
-    That is more than a seventh of the time of an answer asked by itself. It may be entered again, and still
-    knows. Which adapter is active may change meanwhile; hooks and dropout may not.
+    That is more than a seventh of the time of an answer asked by itself. It may be entered again,
+    and still knows. Which adapter is active may change meanwhile; hooks and dropout may not.
     """
 
     def __init__(self, model: nn.Module) -> None:
