@@ -48,8 +48,8 @@ SMALLER = [
     for setting in (
         "training.max_steps=2",
         "data.limit.train=160",
-        "data.limit.validation=24",
-        "data.limit.test=24",
+        "data.limit.validation=12",
+        "data.limit.test=12",
     )
 ]
 

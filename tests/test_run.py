@@ -30,7 +30,7 @@ from assay.models.pool import BasePool
 from assay.observability.progress import SILENT, SilentProgress
 from assay.packaging import keys
 from assay.packaging.keys import TrustStore
-from assay.recipe.load import load
+from assay.recipe.load import Loaded, load
 from assay.serving.engine import load_package
 
 WORDS = {
@@ -499,12 +499,19 @@ def test_a_text_s_likelihood_is_hugging_faces(tmp_path: Path, tiny: Any) -> None
     assert found.logprob == pytest.approx(expected, rel=1e-5)
 
 
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory, tiny_folder: Path) -> tuple[Loaded, run.Run]:
+    """A recipe that trains for a while, and its run that nothing disturbed."""
+    folder = tmp_path_factory.mktemp("whole")
+    loaded = load(llm_recipe(folder / "recipe", tiny_folder, epochs=40))
+    return loaded, run.train(loaded, root=folder / "runs", all_rungs=True)
+
+
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
 def test_killed_in_training_and_resumed_gives_the_same_adapter(
-    tmp_path: Path, tiny_folder: Path, how: signal.Signals
+    tmp_path: Path, whole: tuple[Loaded, run.Run], how: signal.Signals
 ) -> None:
-    loaded = load(llm_recipe(tmp_path / "recipe", tiny_folder, epochs=40))
-    whole = run.train(loaded, root=tmp_path / "whole", all_rungs=True)
+    loaded, undisturbed = whole
     root = tmp_path / "killed"
     code = (
         "import sys; from pathlib import Path; from assay import run\n"
@@ -528,4 +535,4 @@ def test_killed_in_training_and_resumed_gives_the_same_adapter(
     resumed = run.train(loaded, root=root, all_rungs=True)
     assert resumed.status == "complete"
     assert resumed.ladder[-1]["training"]["resumed_from"] is not None
-    assert adapter(resumed.folder) == adapter(whole.folder)
+    assert adapter(resumed.folder) == adapter(undisturbed.folder)
