@@ -28,7 +28,7 @@ from typing import Any
 
 import psutil
 
-BATCH, RANK, ALPHA, RATE, BETA2 = 16, 16, 32, 1e-3, 0.999
+RANK, ALPHA, RATE, BETA2 = 16, 32, 1e-3, 0.999
 TRL: dict[str, dict[str, Any]] = {
     "trl-best": {"bf16": False, "gradient_checkpointing": False},
     "trl-default": {},
@@ -55,7 +55,7 @@ def sequences(rows: int) -> list[Any]:
     return [encode_training(template, tokenizer, example) for example in examples]
 
 
-def ours(rows: int) -> dict[str, Any]:
+def ours(rows: int, batch: int) -> dict[str, Any]:
     """Assay's engine, objective sft."""
     from assay.models import lora
     from assay.models.load import load_causal
@@ -81,7 +81,7 @@ def ours(rows: int) -> dict[str, Any]:
     model: Any = lora.attach(causal.model, adapter, seed=0, task="CAUSAL_LM")
     settings = Training(
         epochs=1,
-        batch=BATCH,
+        batch=batch,
         learning_rate=RATE,
         beta2=BETA2,
         weight_decay=0,
@@ -98,7 +98,7 @@ def ours(rows: int) -> dict[str, Any]:
     return {"seconds": fitted.seconds, "loss": engine.mean_loss(items), "first_step": first}
 
 
-def trl(way: str, rows: int) -> dict[str, Any]:
+def trl(way: str, rows: int, batch: int) -> dict[str, Any]:
     """TRL's SFTTrainer on the same token ids and masks."""
     import torch
     from datasets import Dataset
@@ -127,7 +127,7 @@ def trl(way: str, rows: int) -> dict[str, Any]:
     objective = Sft(share_prefix=False)
     if way == SAME_BATCHES:
         lengths = [objective.length(item) for item in items]
-        items = [items[i] for batch in epoch_batches(lengths, BATCH, 0, 0) for i in batch]
+        items = [items[i] for step in epoch_batches(lengths, batch, 0, 0) for i in step]
     path = pull("smollm2-135m-instruct", SILENT).path
     data = Dataset.from_list(
         [{"input_ids": i.tokens, "completion_mask": [int(t) for t in i.trained]} for i in items]
@@ -143,7 +143,7 @@ def trl(way: str, rows: int) -> dict[str, Any]:
         arguments = SFTConfig(
             output_dir=folder,
             use_cpu=True,
-            per_device_train_batch_size=BATCH,
+            per_device_train_batch_size=batch,
             num_train_epochs=1,
             learning_rate=RATE,
             adam_beta2=BETA2,
@@ -169,15 +169,15 @@ def trl(way: str, rows: int) -> dict[str, Any]:
     trained.eval()
     with torch.no_grad():
         losses = [
-            float(objective.loss(trained, objective.collate(items[i : i + BATCH])))
-            for i in range(0, len(items), BATCH)
+            float(objective.loss(trained, objective.collate(items[i : i + batch])))
+            for i in range(0, len(items), batch)
         ]
     return {"seconds": clock.seconds, "loss": sum(losses) / sum(objective.weight(i) for i in items)}
 
 
-def child(way: str, rows: int) -> None:
+def child(way: str, rows: int, batch: int) -> None:
     """One measured training, as JSON on the last line."""
-    result = ours(rows) if way == "assay" else trl(way, rows)
+    result = ours(rows, batch) if way == "assay" else trl(way, rows, batch)
     result["peak_mb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(json.dumps(result))
 
@@ -186,6 +186,7 @@ def main() -> None:
     """Run every way in turn and print medians and ratios."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows", type=int, default=160)
+    parser.add_argument("--batch", type=int, default=16)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument(
         "--against", choices=TRL, action="append", help="one of the two only (default: both)"
@@ -193,19 +194,20 @@ def main() -> None:
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--child", help=argparse.SUPPRESS)
     options = parser.parse_args()
-    if options.rows <= BATCH:
+    if not 0 < options.batch < options.rows:
         parser.error(
-            f"--rows is {options.rows}; the first step is timed up to the second: > {BATCH}"
+            f"--rows {options.rows} --batch {options.batch}: the first step is timed up to the second"
         )
     if options.child:
-        child(options.child, options.rows)
+        child(options.child, options.rows, options.batch)
         return
     peers = options.against or list(TRL)
     found: dict[str, list[dict[str, float]]] = {}
     for number in range(options.rounds):
         for way in ("assay", *peers, *([SAME_BATCHES] if number == 0 else [])):
             print(f"round {number + 1} of {options.rounds}: {way}", file=sys.stderr)
-            command = [sys.executable, __file__, "--child", way, "--rows", str(options.rows)]
+            sizes = ["--rows", str(options.rows), "--batch", str(options.batch)]
+            command = [sys.executable, __file__, "--child", way, *sizes]
             done = subprocess.run(command, capture_output=True, text=True, check=False)
             if done.returncode:
                 sys.exit(f"{way} failed:\n{done.stderr[-3000:]}")
@@ -225,6 +227,7 @@ def main() -> None:
     theirs = medians[SAME_BATCHES]["loss"]
     result: dict[str, Any] = {
         "rows": options.rows,
+        "batch": options.batch,
         "rounds": options.rounds,
         "medians": medians,
         "against": ratios,

@@ -67,7 +67,8 @@ def package(
 ) -> Path:
     """Sign what a run proved with the named key of this machine; returns the package's path.
 
-    An encrypted key is opened with ``ASSAY_KEY_PASSPHRASE``. Raises ``GateError`` unless the run passed or ``override`` says why it is packaged all the same.
+    An encrypted key is opened with ``ASSAY_KEY_PASSPHRASE``. Raises ``GateError`` unless the run
+    passed or ``override`` says why it is packaged all the same.
     """
     from assay import run as execution
     from assay.files import home
