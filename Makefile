@@ -21,7 +21,7 @@ demo: bases ## train, prove, sign and serve two specialists on real data (8 to 1
 	$(BIN)/assay demo
 
 test: $(VENV)/.dev bases ## the test suite, without the tests that train for minutes
-	$(BIN)/python -m pytest -m "not full"
+	$(BIN)/python -m pytest -m "not full" -n 2 --dist loadfile --no-loadscope-reorder
 
 test-full: $(VENV)/.dev bases ## every test
 	$(BIN)/python -m pytest

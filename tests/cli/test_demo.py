@@ -1,6 +1,6 @@
 """The demo at reduced size: a ladder that passes in seconds, and a gate that nothing passes.
 
-`make demo` itself is run by tests/test_docs.py under `make test-full`.
+`make demo` itself is run by tests/docs/test_commands.py under `make test-full`.
 """
 
 from __future__ import annotations

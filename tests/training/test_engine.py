@@ -10,8 +10,6 @@ from typing import Any
 import pytest
 import torch
 from torch import nn
-
-sys.path.insert(0, str(Path(__file__).parent))
 from toy import Toy, engine, items, network, weights
 
 from assay import files

@@ -1,0 +1,117 @@
+"""What README and docs tell a reader to type, and a reader who types it."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx
+
+ROOT = Path(__file__).resolve().parents[2]
+README = ROOT / "README.md"
+PAGES = [README, *sorted((ROOT / "docs").glob("*.md"))]
+FENCE = re.compile(r"```(?:sh|console|bash)\n(.*?)```", re.DOTALL)
+INLINE = re.compile(r"`((?:assay|make|python benchmarks/)[^`\n]*)`")
+PYTHON = re.compile(r"```python\n(.*?)```", re.DOTALL)
+BINARIES = Path(sys.executable).parent
+
+ELSEWHERE = {
+    "make test": "it runs this test",
+    "make test-full": "it runs this test",
+    "make test PYTHON=python3.13": "it runs this test, with another Python",
+    "make demo": "test_make_demo_runs_as_it_stands",
+    "make bench": "test_a_benchmark_runs and test_a_benchmark_runs_as_it_stands",
+    "assay serve PACKAGE PACKAGE": "tests/web: two packages, loaded and asked",
+}
+STANDS_FOR = {
+    "RECIPE": "review-sentiment",
+    "NAME": "review-sentiment",
+    "RUN": "banking-intent",
+    "PACKAGE": "banking-intent.tgsp",
+    "FILE": "banking-intent.tgsp",
+}
+
+
+def fenced(page: Path) -> Iterator[str]:
+    """Command lines of the page's shell blocks, prompts and trailing comments removed."""
+    for block in FENCE.findall(page.read_text(encoding="utf-8")):
+        for line in block.splitlines():
+            if not line.startswith((" ", "\t")):
+                command = line.removeprefix("$ ").split("  #")[0].strip()
+                if command.startswith(("assay ", "make ", "python benchmarks/")):
+                    yield command
+
+
+def inline(page: Path) -> Iterator[str]:
+    """Commands named in the text."""
+    for command in INLINE.findall(page.read_text(encoding="utf-8")):
+        yield command.removesuffix("...").strip()
+
+
+STORY = list(fenced(README))
+TEXT = sorted({c for page in PAGES for c in (*inline(page), *fenced(page))} - set(STORY))
+NAMED = [c for c in TEXT if c.startswith("assay ") and c not in ELSEWHERE]
+ALONE = [c for c in NAMED if c.startswith(("assay train", "assay data"))]  # need no story
+MEASURED = sorted(c for c in set(inline(ROOT / "docs" / "results.md")) if not c.startswith("make "))
+
+
+@dataclass
+class Reader:
+    """Someone who types what the page says, in a folder and with keys of their own."""
+
+    folder: Path
+    env: dict[str, str] = field(default_factory=dict[str, str])
+
+    def type(self, command: str, *more: str) -> subprocess.CompletedProcess[str]:
+        """Run the command to its end."""
+        program, *words = shlex.split(command)
+        found = str(BINARIES / program) if program in ("assay", "python") else program
+        return subprocess.run(
+            [found, *words, *more], cwd=self.folder, env=self.env, capture_output=True, text=True
+        )
+
+    def serve(self, command: str) -> None:
+        """Start a server, ask it over HTTP, and stop it with Ctrl-C."""
+        program, *words = shlex.split(command)
+        with subprocess.Popen(
+            [str(BINARIES / program), *words, "--port", "0"],
+            cwd=self.folder,
+            env=self.env,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            preexec_fn=_listens_to_ctrl_c,
+        ) as server:
+            assert server.stdout is not None
+            said = ""
+            for line in server.stdout:
+                said += line
+                if found := re.search(r"http://\S+/v1", said):
+                    break
+            else:
+                raise AssertionError(f"{command}\n{said}")
+            question = {
+                "model": "banking-intent",
+                "messages": [{"role": "user", "content": "my new card has not arrived"}],
+            }
+            reply = httpx.post(f"{found[0]}/chat/completions", json=question, timeout=60).json()
+            server.send_signal(signal.SIGINT)
+            server.communicate(timeout=30)
+        assert reply["choices"][0]["message"]["content"] == "card_arrival"
+        assert server.returncode == 130  # 128 + SIGINT
+
+
+def _listens_to_ctrl_c() -> None:
+    """As from a terminal; tests that run in the background inherit that SIGINT is ignored."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+def ended_well(done: subprocess.CompletedProcess[str], codes: Sequence[int] = (0,)) -> None:
+    said = f"{shlex.join(done.args)}\n{done.stdout[-1500:]}\n{done.stderr[-2500:]}"
+    assert done.returncode in codes, said

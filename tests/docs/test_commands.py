@@ -1,0 +1,87 @@
+"""Every other command that README and docs show is run, at reduced size.
+
+What takes many minutes as it stands (`make demo`, the runs and benchmarks behind docs/results.md) is
+run so under `make test-full`.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+import shutil
+import subprocess
+
+import pytest
+from reader import ALONE, ELSEWHERE, MEASURED, ROOT, STANDS_FOR, STORY, TEXT, Reader, ended_well
+
+SMALLER = [
+    f"--set={setting}"
+    for setting in (
+        "training.max_steps=2",
+        "data.limit.train=160",
+        "data.limit.validation=24",
+        "data.limit.test=24",
+    )
+]
+
+
+@pytest.mark.parametrize("command", ALONE)
+def test_a_command_on_a_recipe_runs(newcomer: Reader, command: str) -> None:
+    """With a shipped recipe for each placeholder, and training cut to a few steps."""
+    words = [STANDS_FOR.get(word, word) for word in shlex.split(command)]
+    if len(words) == 2:
+        ended_well(newcomer.type(command, "--help"))
+    elif words[1] == "train":
+        quick = words[2] == "review-sentiment"  # a rung passes that takes seconds
+        done = newcomer.type(shlex.join(words), *([] if quick else SMALLER))
+        ended_well(done, (0,) if quick else (0, 3, 4))  # with so few rows a gate may well fail
+        assert "report:" in done.stdout
+    else:
+        ended_well(newcomer.type(shlex.join(words)))
+
+
+@pytest.mark.parametrize(
+    "script,smaller,key",
+    [
+        ("bench_training.py", ["--rows", "4", "--batch", "2", "--rounds", "1"], "against"),
+        ("bench_label_decoding.py", ["--items", "4", "--rounds", "1"], "times_faster"),
+    ],
+)
+def test_a_benchmark_runs(newcomer: Reader, script: str, smaller: list[str], key: str) -> None:
+    done = newcomer.type(f"python {ROOT / 'benchmarks' / script} --json", *smaller)
+    ended_well(done)
+    assert f'"{key}"' in done.stdout
+    assert {p.name for p in (ROOT / "benchmarks").glob("bench_*.py")} == {
+        "bench_training.py",
+        "bench_label_decoding.py",
+    }
+
+
+@pytest.mark.parametrize("command", sorted({c for c in (*STORY, *TEXT) if c.startswith("make ")}))
+def test_a_make_target_that_is_named_exists(command: str) -> None:
+    """And runs, where nothing else runs it."""
+    target = command.split()[1]
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    assert re.search(rf"^{re.escape(target)}:", makefile, re.MULTILINE)
+    if command not in ELSEWHERE:
+        done = subprocess.run(["make", "-C", ROOT, target], capture_output=True, text=True)
+        assert done.returncode == 0, done.stdout[-1500:] + done.stderr[-1500:]
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("command", [c for c in MEASURED if c.startswith("assay train")])
+def test_a_measured_run_passes_as_it_stands(newcomer: Reader, command: str) -> None:
+    ended_well(newcomer.type(command, "--root", "full"))
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("command", [c for c in MEASURED if c.startswith("python")])
+def test_a_benchmark_runs_as_it_stands(newcomer: Reader, command: str) -> None:
+    shutil.copytree(ROOT / "benchmarks", newcomer.folder / "benchmarks", dirs_exist_ok=True)
+    ended_well(newcomer.type(command))
+
+
+@pytest.mark.full
+def test_make_demo_runs_as_it_stands(newcomer: Reader) -> None:
+    done = newcomer.type(f"make -C {ROOT} demo")
+    ended_well(done)
