@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from assay.data.grounding import MOST_WORDS, _is_run, grounded_schema, is_grounded, runs
+from assay.data.grounding import MOST_WORDS, _is_run, grounded_schema, grounding, runs
 
 SCHEMA: dict[str, Any] = {
     "type": "object",
@@ -41,8 +41,7 @@ def test_every_run_is_in_the_text(text: str) -> None:
 def test_the_quick_answer_is_the_right_one(text: str, start: int, length: int) -> None:
     piece = text[start : start + length]
     found = runs(text)
-    if _is_run(piece, text):
-        assert piece in found
+    assert _is_run(piece, text) is (piece in found)
     for run in found:
         assert _is_run(run, text)
 
@@ -66,8 +65,20 @@ def test_only_free_strings_are_held_to_the_text(answer: dict[str, Any], grounded
     if grounded or answer != {"type": "blue note"}:
         assert Draft202012Validator(SCHEMA).is_valid(answer)
     assert Draft202012Validator(grounded_schema(SCHEMA, text)).is_valid(answer) is grounded
-    if Draft202012Validator(SCHEMA).is_valid(answer):
-        assert is_grounded(SCHEMA, text, answer) is grounded
+    assert grounding(SCHEMA)(text, answer) is grounded
+
+
+@given(
+    st.text("ab .", max_size=8), st.text("ab .", max_size=4), st.integers(0, 3), st.integers(1, 4)
+)
+def test_one_schema_for_all_texts_says_what_each_text_s_own_does(
+    text: str, piece: str, least: int, most: int
+) -> None:
+    free = {"type": ["string", "null"], "minLength": least, "maxLength": most}
+    own = Draft202012Validator(grounded_schema(free, text))
+    valid, holds = Draft202012Validator(free), grounding(free)
+    for answer in (piece, "", None, 7):
+        assert holds(text, answer) is (valid.is_valid(answer) and own.is_valid(answer))
 
 
 def test_a_schema_without_free_strings_stays_as_it_is() -> None:

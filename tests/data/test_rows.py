@@ -188,6 +188,38 @@ def test_a_chat_may_be_json_text(recipe: Make) -> None:
     assert "not JSON" in refused(recipe(**CHAT), {"messages": "[{"}).cause
 
 
+def said(*contents: str) -> dict[str, Any]:
+    roles = ("user", "assistant") * len(contents)
+    return {"messages": [{"role": r, "content": c} for r, c in zip(roles, contents, strict=False)]}
+
+
+def test_every_answer_of_a_chat_keeps_to_the_task(recipe: Make) -> None:
+    json_chat = recipe(JSON, format="messages")
+    good = '{ "intent": "Play", "slots": {} }'
+    draft = made(json_chat, said("a", good, "b", good))
+    assert [turn.content for turn in draft.turns[2::2]] == ['{"intent":"Play","slots":{}}'] * 2
+    assert draft.slice == "Play"
+    assert "not JSON" in refused(json_chat, said("a", "Sure!")).cause
+    assert (
+        "at intent"
+        in refused(json_chat, said("a", '{"intent":"Stop","slots":{}}', "b", good)).cause
+    )
+    pattern = recipe({"output": "text", "regex": "[0-9]+"}, format="messages")
+    assert "task.regex: one" in refused(pattern, said("a", "one", "b", "2")).cause
+
+
+def test_an_answer_with_words_of_its_own_is_not_grounded(recipe: Make) -> None:
+    task = {**JSON, "grounded": True}
+    song = '{"intent":"Play","slots":{"song":"jazz"}}'
+    none = '{"intent":"Play","slots":{}}'
+    assert made(recipe(task), {"text": "play jazz", "label": song}).grounded
+    assert not made(recipe(task), {"text": "play rock", "label": song}).grounded
+    assert made(recipe(JSON), {"text": "play rock", "label": song}).grounded  # nobody asks
+    chats = recipe(task, format="messages")
+    assert made(chats, said("play jazz", song, "stop", none)).grounded
+    assert not made(chats, said("play rock", song, "stop", none)).grounded
+
+
 @given(ROLES)
 def test_turns_in_any_other_order_are_refused(roles: list[str]) -> None:
     document = {

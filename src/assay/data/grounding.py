@@ -7,6 +7,7 @@ the same schema constrains the decoder, checks what was decoded, and checks the 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Iterator
 from typing import Any
 
 MOST_WORDS = 24  # of one string; the runs of a text grow with this times its length
@@ -54,12 +55,11 @@ def grounded_schema(schema: dict[str, Any], text: str) -> dict[str, Any]:
             else:
                 kept[key] = value if key in DATA else walk(value)  # pyright: ignore[reportUnknownArgumentType]
         kinds = kept.get("type")
-        if FIXED & kept.keys() or "string" not in (kinds if isinstance(kinds, list) else [kinds]):
+        if not _is_free(kept):
             return kept
-        least, most = kept.get("minLength", 0), kept.get("maxLength")
+        least, most = _lengths(kept)
         name = f"words-{least}-{most}"
-        fitting = [p for p in pieces if least <= len(p) and (most is None or len(p) <= most)]
-        shared[name] = {"enum": fitting or [""]}
+        shared[name] = {"enum": [p for p in pieces if _fits(p, least, most)] or [""]}
         copied = {"$ref": f"#/$defs/{name}"}
         if not isinstance(kinds, list):
             return copied
@@ -70,32 +70,76 @@ def grounded_schema(schema: dict[str, Any], text: str) -> dict[str, Any]:
     return {**walked, "$defs": {**walked.get("$defs", {}), **shared}} if shared else walked
 
 
-def is_grounded(schema: dict[str, Any], text: str, answer: Any) -> bool:
-    """Whether a JSON ``answer`` that is valid under ``schema`` is also grounded in ``text``."""
-    if all(_is_run(piece, text) for piece in _strings(answer)):
-        return True
-    from jsonschema import Draft202012Validator  # decides which of the others are free
+def _is_free(node: dict[str, Any]) -> bool:
+    """Whether the schema is of a string and says nothing of which."""
+    kinds = node.get("type")
+    return "string" in (kinds if isinstance(kinds, list) else [kinds]) and not FIXED & node.keys()
 
-    return Draft202012Validator(grounded_schema(schema, text)).is_valid(answer)
+
+def _lengths(node: dict[str, Any]) -> tuple[int, int | None]:
+    return node.get("minLength", 0), node.get("maxLength")
+
+
+def _fits(piece: str, least: int, most: int | None) -> bool:
+    return least <= len(piece) and (most is None or len(piece) <= most)
+
+
+def grounding(schema: dict[str, Any]) -> Callable[[str, Any], bool]:
+    """Whether a JSON answer is valid under ``schema`` and grounded in a text: of (text, answer).
+
+    What ``grounded_schema`` says with a schema for each text, this says with one for all.
+    """
+    from jsonschema import Draft202012Validator, ValidationError
+    from jsonschema.validators import extend
+
+    text = ""
+    of_type: Any = Draft202012Validator.VALIDATORS["type"]
+
+    def of_type_and_copied(
+        validator: Any, kinds: Any, value: Any, node: dict[str, Any]
+    ) -> Iterator[ValidationError]:
+        yield from of_type(validator, kinds, value, node)
+        if (
+            isinstance(value, str)
+            and _is_free(node)
+            and not _is_copied(value, text, *_lengths(node))
+        ):
+            yield ValidationError("not words of the text")
+
+    validator = extend(Draft202012Validator, {"type": of_type_and_copied})(schema)
+
+    def is_grounded(said: str, answer: Any) -> bool:
+        nonlocal text
+        text = said
+        return validator.is_valid(answer)
+
+    return is_grounded
+
+
+def _is_copied(piece: str, text: str, least: int, most: int | None) -> bool:
+    """Whether a free string may be ``piece``: a run, or nothing where no run is of that length."""
+    if piece:
+        return _is_run(piece, text)
+    return not any(_fits(run, least, most) for run in runs(text))
 
 
 def _is_run(piece: str, text: str) -> bool:
-    """Whether ``piece`` is surely one of ``runs(text)``, found without listing them."""
+    """Whether ``piece`` is one of ``runs(text)``, found without listing them."""
     words = len(WORD.findall(piece))
     if not 0 < words <= MOST_WORDS or piece != piece.strip():
         return False
-    begins = r"(?<!\w)" if re.match(r"\w", piece[0]) else ""
-    ends = r"(?!\w)" if re.match(r"\w", piece[-1]) else ""
-    return re.search(begins + re.escape(piece) + ends, text) is not None
+    begins, ends = _in_word(piece[0]), _in_word(piece[-1])
+    at = text.find(piece)
+    while at >= 0:
+        end = at + len(piece)
+        cut_before = begins and at > 0 and _in_word(text[at - 1])
+        cut_after = ends and end < len(text) and _in_word(text[end])
+        if not cut_before and not cut_after:
+            return True
+        at = text.find(piece, at + 1)
+    return False
 
 
-def _strings(value: Any) -> list[str]:
-    """Every string in a JSON value, keys left out."""
-    if isinstance(value, str):
-        return [value]
-    parts: list[Any] = []
-    if isinstance(value, dict):
-        parts = list(value.values())  # pyright: ignore[reportUnknownArgumentType, reportUnknownMemberType]
-    elif isinstance(value, list):
-        parts = value  # pyright: ignore[reportUnknownVariableType]
-    return [text for part in parts for text in _strings(part)]
+def _in_word(character: str) -> bool:
+    """What a regular expression calls ``\\w``."""
+    return character.isalnum() or character == "_"

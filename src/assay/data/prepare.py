@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 from assay.data.clean import normalised
-from assay.data.grounding import is_grounded
 from assay.data.leakage import (
     Repeat,
     repeats_between,
@@ -124,7 +123,7 @@ def _drafted(
                 made = draft(where, row)
                 if isinstance(made, Dropped):
                     findings.drop(name, made.reason, made.where)
-                elif not _ungrounded(recipe, made):
+                elif made.grounded:
                     rows.append(made)
                 elif name == "train":
                     findings.drop(name, UNGROUNDED, made.where, made.text, made.target)
@@ -143,14 +142,6 @@ def _drafted(
         findings.repaired[name] = sum(row.repaired for row in rows)
         parts[name] = rows
     return parts
-
-
-def _ungrounded(recipe: Recipe, row: Draft) -> bool:
-    """Whether the answer holds words that are not in the input, though the task says it must not."""
-    task = recipe.task
-    if not task.grounded or task.json_schema is None:
-        return False
-    return not is_grounded(task.json_schema, row.text, json.loads(row.target))
 
 
 def _judge_given(recipe: Recipe, given: Parts, findings: Findings, progress: Progress) -> None:

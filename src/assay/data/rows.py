@@ -11,6 +11,7 @@ from typing import Any, cast
 
 from assay.data.clean import repaired, require_unicode
 from assay.data.duplicates import Fingerprint
+from assay.data.grounding import grounding
 from assay.data.prompts import conversation
 from assay.data.records import Turn
 from assay.data.tables import Row
@@ -18,6 +19,7 @@ from assay.errors import DataError
 from assay.recipe.schema import Recipe
 
 ROLES = ("system", "user", "assistant")
+Check = Callable[[str, str, str], bool]  # of where a row is, its text and its target
 
 
 @dataclass(slots=True)
@@ -31,6 +33,7 @@ class Draft:
     target: str
     slice: str
     repaired: bool
+    grounded: bool = True  # no words in the answer but the input's, where the task asks for that
     mark: Fingerprint = field(init=False)
 
     def __post_init__(self) -> None:
@@ -67,9 +70,7 @@ def drafter(recipe: Recipe) -> Callable[[str, Row], Draft | Dropped]:
     return draft
 
 
-def _from_pair(
-    recipe: Recipe, check: Callable[[str, str], None], where: str, row: Row
-) -> Draft | Dropped:
+def _from_pair(recipe: Recipe, check: Check, where: str, row: Row) -> Draft | Dropped:
     data, task = recipe.data, recipe.task
     given = _column(row, data.input, where, "data.input")
     answer = _column(row, data.target, where, "data.target")
@@ -83,17 +84,14 @@ def _from_pair(
         target = _text(fixed[1], f"{where}: {data.target}")
     if not target:
         return Dropped(where, "empty target")
-    check(where, target)
+    grounded = check(where, text, target)
     turns = conversation(task, text, target)
     slice_ = _slice(recipe, row, where, target)
-    return Draft(
-        where, _id(recipe, row, where), text, turns, target, slice_, fixed != [given, answer]
-    )
+    changed = fixed != [given, answer]
+    return Draft(where, _id(recipe, row, where), text, turns, target, slice_, changed, grounded)
 
 
-def _from_text(
-    recipe: Recipe, check: Callable[[str, str], None], where: str, row: Row
-) -> Draft | Dropped:
+def _from_text(recipe: Recipe, check: Check, where: str, row: Row) -> Draft | Dropped:
     """A whole text: what is read and what is predicted are the same."""
     data = recipe.data
     given = _column(row, data.input, where, "data.input")
@@ -101,15 +99,13 @@ def _from_text(
     text = _text(fixed, f"{where}: {data.input}")
     if not text:
         return Dropped(where, "empty input")
-    check(where, text)
+    check(where, text, text)
     turns = (Turn("system", ""), Turn("assistant", text))
     slice_ = _slice(recipe, row, where, text)
     return Draft(where, _id(recipe, row, where), text, turns, text, slice_, fixed != given)
 
 
-def _from_messages(
-    recipe: Recipe, check: Callable[[str, str], None], where: str, row: Row
-) -> Draft | Dropped:
+def _from_messages(recipe: Recipe, check: Check, where: str, row: Row) -> Draft | Dropped:
     data = recipe.data
     given = _column(row, data.messages, where, "data.messages")
     fixed = repaired(given) if data.repair_encoding else given
@@ -130,12 +126,17 @@ def _from_messages(
         )
     if not all(turn.content for turn in turns[1:]):
         return Dropped(where, "empty turn")
-    target = turns[-1].content
-    check(where, target)
+    if recipe.task.output == "json":
+        turns = [
+            Turn(t.role, _canonical(t.content, where)) if t.role == "assistant" else t
+            for t in turns
+        ]
+    asked = zip(turns[1::2], turns[2::2], strict=True)  # every answer is trained
+    checked = [check(where, user.content, answer.content) for user, answer in asked]
+    text, target = turns[-2].content, turns[-1].content
     slice_ = _slice(recipe, row, where, target)
     identity = _id(recipe, row, where)
-    text = turns[-2].content
-    return Draft(where, identity, text, tuple(turns), target, slice_, fixed != given)
+    return Draft(where, identity, text, tuple(turns), target, slice_, fixed != given, all(checked))
 
 
 def _turns(messages: Any, where: str) -> list[Turn]:
@@ -227,32 +228,43 @@ def _slice(recipe: Recipe, row: Row, where: str, target: str) -> str:
     return "all"
 
 
-def _answer_check(recipe: Recipe) -> Callable[[str, str], None]:
-    """Raises ``DataError`` for a target that the task's own constraint would refuse."""
-    schema, pattern = recipe.task.json_schema, recipe.task.regex
+def _answer_check(recipe: Recipe) -> Check:
+    """Whether a target is grounded in its text, as far as the task asks for it.
+
+    Raises ``DataError`` for a target that the task's own constraint would refuse.
+    """
+    task = recipe.task
+    schema, pattern = task.json_schema, task.regex
     if schema is not None:
         from jsonschema import Draft202012Validator
 
         validator = Draft202012Validator(schema)
+        is_grounded = grounding(schema) if task.grounded else None
 
-        def check(where: str, target: str) -> None:
-            for fault in validator.iter_errors(json.loads(target)):
+        def check(where: str, text: str, target: str) -> bool:
+            answer = json.loads(target)
+            if is_grounded is not None and is_grounded(text, answer):
+                return True  # and valid
+            for fault in validator.iter_errors(answer):
                 place = "/".join(map(str, fault.absolute_path)) or "the answer itself"
                 raise DataError(
                     f"{where}: the target breaks task.schema at {place}: {fault.message[:200]}",
                     "Correct the row or the schema: a constrained model could never answer so.",
                 )
+            return is_grounded is None
 
         return check
     if pattern is not None:
         compiled = re.compile(pattern)
 
-        def match(where: str, target: str) -> None:
+        def match(where: str, text: str, target: str) -> bool:
             if not compiled.fullmatch(target):
                 raise DataError(
                     f"{where}: the target does not match task.regex: {target[:120]}",
                     "Correct the row or the pattern.",
                 )
 
+            return True
+
         return match
-    return lambda where, target: None
+    return lambda where, text, target: True
