@@ -92,7 +92,8 @@ def _attend_by_row(
     P = S - W
     if not dropout and _kernel_does(query, S, others):
         scale = scaling if scaling is not None else query.shape[-1] ** -0.5
-        q, k, v = (x.transpose(1, 2)[0].contiguous() for x in (query, key, value))
+        # squeeze(0) and not [0]: the gradient of that fills zeros and copies
+        q, k, v = (x.transpose(1, 2).squeeze(0).contiguous() for x in (query, key, value))
         return attend_rows(q, k, v, mask, scale).unsqueeze(0), None
     there = mask[:, 0].diagonal(P, 1, 2).flatten().nonzero().squeeze(1)  # of R·W places
 

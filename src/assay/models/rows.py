@@ -112,7 +112,7 @@ class _Attend(torch.autograd.Function):
                 _gather(found, part.own, total[part.tokens])
                 if part.shared:  # what the rows add to the prefix's own, which came before
                     by_row = found.view(len(part.closed), -1, *found.shape[1:])
-                    total[: part.shared] += by_row[:, :, : part.shared].sum(0).transpose(0, 1)
+                    total[: part.shared].add_(by_row[:, :, : part.shared].sum(0).transpose(0, 1))
         return *grads, None, None
 
 
