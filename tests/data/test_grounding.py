@@ -94,6 +94,8 @@ def test_own_definitions_are_kept() -> None:
     }
     made = Draft202012Validator(grounded_schema(schema, "ask Ada"))
     assert made.is_valid({"who": "Ada"}) and not made.is_valid({"who": "Bob"})
+    holds = grounding(schema)
+    assert holds("ask Ada", {"who": "Ada"}) and not holds("ask Ada", {"who": "Bob"})
 
 
 @pytest.mark.parametrize("name", ["enum", "const", "default", "examples", "properties", "type"])
@@ -101,6 +103,21 @@ def test_a_property_may_be_named_like_a_keyword(name: str) -> None:
     schema = {"type": "object", "properties": {name: {"type": "string"}}}
     made = Draft202012Validator(grounded_schema(schema, "ask Ada"))
     assert made.is_valid({name: "Ada"}) and not made.is_valid({name: "Bob"})
+    holds = grounding(schema)
+    assert holds("ask Ada", {name: "Ada"}) and not holds("ask Ada", {name: "Bob"})
+
+
+def test_one_of_several_schemas_may_hold() -> None:
+    either = {"anyOf": [{"enum": ["none"]}, {"type": "string"}]}
+    schema = {"type": "object", "patternProperties": {"^a": either}, "additionalProperties": False}
+    made, holds = Draft202012Validator(grounded_schema(schema, "ask Ada")), grounding(schema)
+    for answer, grounded in (
+        ({"a": "none"}, True),
+        ({"a": "Ada"}, True),
+        ({"a": "Bob"}, False),
+        ({"b": "Ada"}, False),
+    ):
+        assert made.is_valid(answer) is holds("ask Ada", answer) is grounded
 
 
 def test_what_holds_data_is_left_alone() -> None:
