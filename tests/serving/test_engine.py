@@ -223,3 +223,14 @@ def test_nothing_is_kept_of_a_question(served: Specialist) -> None:
     for n in range(5):
         served.ask(f"call anna {n}")
     assert len(served.rung._answered) <= 1  # pyright: ignore[reportAttributeAccessIssue, reportPrivateUsage]
+
+
+def test_the_first_question_waits_for_no_compiling(
+    served: Specialist, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def again(*_: Any) -> None:
+        raise AssertionError("compiled when it was asked")
+
+    monkeypatch.setattr("assay.evaluation.rungs.llm.compile_constraint", again)
+    monkeypatch.setattr("assay.evaluation.constraints._ll_tokenizer", again)
+    assert json.loads(served.ask("call anna").text)["who"] == "anna"

@@ -24,7 +24,7 @@ from assay.data.prompts import (
 )
 from assay.data.records import Example, Turn
 from assay.errors import ConstraintError, DataError, ModelError
-from assay.evaluation.constraints import Constraint, compile_constraint, label_trie, validate
+from assay.evaluation.constraints import compile_constraint, label_trie, validate
 from assay.evaluation.decoding import Generated, generate, score_labels, stream
 from assay.evaluation.predictions import Prediction
 from assay.evaluation.rungs.card import Card
@@ -60,7 +60,8 @@ class LanguageModel:
                 f"specialist was trained with {card.template_digest[:12]}",
                 "Serve it with the base and the Assay version it was trained with.",
             )
-        self._constraint: Constraint | None = None
+        # Compiling takes a moment, which the first question would wait for.
+        self.constraint = compile_constraint(card.task, shared.tokenizer)
         self._answered: dict[tuple[int, ...], Generated] = {}
         self._decoding_seconds = 0.0  # of the answers remembered
         self.remembered_seconds = 0.0  # what the last call would have taken, had it not been asked
@@ -146,13 +147,6 @@ class LanguageModel:
                 (folder / name).write_bytes((source / name).read_bytes())
 
     # -- answering ------------------------------------------------------------------------
-
-    @property
-    def constraint(self) -> Constraint | None:
-        """Compiled on first use: it needs the tokenizer, and takes a moment."""
-        if self._constraint is None:
-            self._constraint = compile_constraint(self.card.task, self.shared.tokenizer)
-        return self._constraint
 
     def predict(self, examples: Sequence[Example], progress: Progress) -> list[Prediction]:
         """Answer every example, batched; invalid answers are marked, never dropped."""
