@@ -1,7 +1,8 @@
 """Grounded answers: each free string of a JSON answer is a run of words of the input, as written.
 
 A model that may only copy cannot invent a name. The rule is a JSON Schema made for one input, so
-the same schema constrains the decoder, checks what was decoded, and checks the data.
+the same schema constrains the decoder and checks what was decoded. Rows of data, of which there are
+many, are held to the same rule by one schema for all.
 """
 
 from __future__ import annotations
@@ -87,7 +88,8 @@ def _fits(piece: str, least: int, most: int | None) -> bool:
 def grounding(schema: dict[str, Any]) -> Callable[[str, Any], bool]:
     """Whether a JSON answer is valid under ``schema`` and grounded in a text: of (text, answer).
 
-    What ``grounded_schema`` says with a schema for each text, this says with one for all.
+    What ``grounded_schema`` says with a schema for each text, this says with one for all. Not for
+    several threads at once.
     """
     from jsonschema import Draft202012Validator, ValidationError
     from jsonschema.validators import extend

@@ -263,7 +263,6 @@ def _answer_check(recipe: Recipe) -> Check:
                     f"{where}: the target does not match task.regex: {target[:120]}",
                     "Correct the row or the pattern.",
                 )
-
             return True
 
         return match
