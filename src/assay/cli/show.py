@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.table import Table
@@ -13,12 +13,16 @@ from rich.text import Text
 from assay.cli.console import line, seconds, size
 from assay.run import Run
 
+if TYPE_CHECKING:
+    from assay.launch.leaderboard import Row
+
 BLOCKS = " ▁▂▃▄▅▆▇█"
 STYLES = {"pass": "bold green", "fail": "bold red", "investigate": "bold yellow"}
 MARKS = {True: ("✓", "green"), False: ("✗", "red"), None: ("?", "yellow")}
 CURVE_WIDTH, CURVE_HEIGHT = 60, 6
 RUNG_NAMES: dict[str, str] = {
     "majority": "commonest answer",
+    "dictionary": "names looked up",
     "nearest": "nearest training input",
     "tfidf": "TF-IDF + logistic regression",
     "embedding": "frozen embedding + logistic head",
@@ -191,3 +195,29 @@ def summary(run: Run) -> dict[str, Any]:
         found |= {key: evaluation[key] for key in kept}
         found["reasons"] = evaluation["gate"]["reasons"]
     return found
+
+
+def leaderboard(console: Console, rows: Sequence[Row]) -> None:
+    """The recipes of a pack, the best first."""
+    table = Table(header_style="bold", box=None)
+    for heading in ("recipe", "verdict", "metric", "base", "specialist", "gain", "rung", "took"):
+        table.add_column(heading, no_wrap=heading != "gain")
+    for row in rows:
+        if row.verdict is None or row.gain is None:
+            table.add_row(Text(row.name, style="dim"), "skipped")
+            continue
+        table.add_row(
+            Text(row.name, style="cyan"),
+            Text(row.verdict, style=STYLES[row.verdict]),
+            row.primary or "",
+            f"{row.base:.3f}",
+            f"{row.candidate:.3f}",
+            f"{row.gain[0]:+.3f} [{row.gain[1]:+.3f}, {row.gain[2]:+.3f}]",
+            row.rung or "",
+            seconds(row.seconds),
+        )
+    console.print(table)
+    for row in rows:
+        if row.error is not None:
+            line(console, f"{row.name}: {row.error}", style="red")
+            line(console, f"  {row.remedy}", style="dim")

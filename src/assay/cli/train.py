@@ -20,12 +20,26 @@ app = typer.Typer()
 
 @app.command("train", rich_help_panel=PANEL)
 def train(
-    recipe: options.Recipe,
+    ctx: typer.Context,
+    recipe: Annotated[
+        str | None,
+        typer.Argument(
+            help="A shipped recipe's name, or a YAML file.", autocompletion=options.recipe_names
+        ),
+    ] = None,
     profile: options.Profile = None,
     set_: options.Set = None,
     root: options.Root = options.RUNS,
     folder: Annotated[
         Path | None, typer.Option("--folder", help="The run's folder; chosen if not given.")
+    ] = None,
+    pack: Annotated[
+        str | None,
+        typer.Option("--pack", help="Every recipe of a pack, one by one; ends in a leaderboard."),
+    ] = None,
+    limit: Annotated[
+        int | None,
+        typer.Option("--limit", min=2, help="Keep at most so many rows of each split."),
     ] = None,
     all_rungs: Annotated[
         bool, typer.Option("--all-rungs", help="Train the rungs after the first that passes, too.")
@@ -37,13 +51,25 @@ def train(
 ) -> None:
     """Train a specialist and prove it; the same command resumes an interrupted run.
 
-    Exit codes: 0 pass, 3 fail, 4 investigate; 1 an error, 130 interrupted.
+    Exit codes: 0 pass, 3 fail, 4 investigate; 1 an error, 130 interrupted. Of a pack: 1 if a recipe
+    was skipped, else that of the worst verdict.
     """
     from assay import run as execution
     from assay.cli import show
+    from assay.launch.pack import limits
     from assay.recipe.load import load
 
-    loaded = load(recipe, profile=profile, overrides=set_ or ())
+    changes = [*(limits(limit) if limit else []), *(set_ or ())]
+    if pack is not None:
+        if recipe is not None or folder is not None:
+            beside = f'the recipe "{recipe}"' if recipe is not None else "--folder"
+            raise typer.BadParameter(f"--pack together with {beside}: give one of them.", ctx)
+        raise typer.Exit(
+            _train_pack(pack, profile, changes, limit, root, all_rungs, fresh, as_json)
+        )
+    if recipe is None:
+        raise typer.BadParameter("Missing argument: a recipe's name or file, or --pack.", ctx)
+    loaded = load(recipe, profile=profile, overrides=changes)
     progress = progress_for(as_json)
     run = execution.train(
         loaded, root=root, folder=folder, all_rungs=all_rungs, fresh=fresh, progress=progress
@@ -53,6 +79,47 @@ def train(
     else:
         _tell(run)
     raise typer.Exit(_exit_code(run))
+
+
+def _train_pack(
+    pack: str,
+    profile: str | None,
+    changes: list[str],
+    limit: int | None,
+    root: Path,
+    all_rungs: bool,
+    fresh: bool,
+    as_json: bool,
+) -> int:
+    """Train them all, write and show the leaderboard; returns the exit code."""
+    from dataclasses import asdict
+
+    from assay.cli import show
+    from assay.evaluation.gate import EXIT_CODES
+    from assay.launch.leaderboard import rows_of, write
+    from assay.launch.pack import recipes_of, train_all
+
+    outcomes = train_all(
+        recipes_of(pack),
+        profile=profile,
+        overrides=changes,
+        root=root,
+        progress=progress_for(as_json),
+        all_rungs=all_rungs,
+        fresh=fresh,
+    )
+    rows = rows_of(outcomes, root)
+    title = f"Pack {pack}, profile {profile or 'of each recipe'}"
+    page = write(root, f"{title}, at most {limit:,} rows" if limit else title, rows)
+    if as_json:
+        emit({"leaderboard": str(page), "rows": [asdict(row) for row in rows]})
+    else:
+        show.leaderboard(stdout(), rows)
+        line(stdout(), f"\nleaderboard: {page}")
+    verdicts = [row.verdict for row in rows]
+    if None in verdicts:
+        return 1
+    return next((EXIT_CODES[v] for v in ("fail", "investigate") if v in verdicts), 0)
 
 
 def _tell(run: Run) -> None:

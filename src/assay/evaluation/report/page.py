@@ -44,38 +44,40 @@ def render(
 ) -> str:
     """One of the templates, filled in."""
     primary = evaluation["primary"]
-    return (
-        _environment()
-        .get_template(template)
-        .render(
-            e=evaluation,
-            run={**context, "stages": context.get("stages") or {}},
-            primary=primary,
-            primary_name=wording.metric_name(primary),
-            verdict=evaluation["gate"]["verdict"],
-            headline=HEADLINES[evaluation["gate"]["verdict"]],
-            gain=evaluation["comparisons"][0],
-            metrics=metric_rows(evaluation),
-            ladder=[{**RUNG, **rung} for rung in ladder],
-            chosen=next((rung for rung in ladder if rung["selected"]), None),
-            charts=charts,
-            classes=sorted(evaluation["per_class"], key=lambda row: (row["f1"], row["label"])),
-            pairs=confused_pairs(evaluation["confusion"]) if evaluation["confusion"] else [],
-            flips={
-                kind: [f for f in evaluation["flips"]["examples"] if f["kind"] == kind]
-                for kind in ("fixed", "broken")
-            },
-            data=data_rows(context["data"]),
-            style=(TEMPLATES / "style.css").read_text(encoding="utf-8"),
-            shown={
-                "classes": CLASSES_OPEN,
-                "slices": SLICES_OPEN,
-                "flips": FLIPS_OPEN,
-                "errors": ERRORS_OPEN,
-                "pairs": PAIRS_LISTED,
-            },
-        )
+    return fill(
+        template,
+        e=evaluation,
+        run={**context, "stages": context.get("stages") or {}},
+        primary=primary,
+        primary_name=wording.metric_name(primary),
+        verdict=evaluation["gate"]["verdict"],
+        headline=HEADLINES[evaluation["gate"]["verdict"]],
+        gain=evaluation["comparisons"][0],
+        metrics=metric_rows(evaluation),
+        ladder=[{**RUNG, **rung} for rung in ladder],
+        chosen=next((rung for rung in ladder if rung["selected"]), None),
+        charts=charts,
+        classes=sorted(evaluation["per_class"], key=lambda row: (row["f1"], row["label"])),
+        pairs=confused_pairs(evaluation["confusion"]) if evaluation["confusion"] else [],
+        flips={
+            kind: [f for f in evaluation["flips"]["examples"] if f["kind"] == kind]
+            for kind in ("fixed", "broken")
+        },
+        data=data_rows(context["data"]),
+        shown={
+            "classes": CLASSES_OPEN,
+            "slices": SLICES_OPEN,
+            "flips": FLIPS_OPEN,
+            "errors": ERRORS_OPEN,
+            "pairs": PAIRS_LISTED,
+        },
     )
+
+
+def fill(template: str, **values: Any) -> str:
+    """A template with values in it, and the style that all pages share."""
+    style = (TEMPLATES / "style.css").read_text(encoding="utf-8")
+    return _environment().get_template(template).render(style=style, **values)
 
 
 @cache

@@ -1,0 +1,97 @@
+"""``assay train --pack``: a queue, its exit code, and what cannot be asked for together."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from assay.launch import pack
+
+Assay = Callable[..., Any]  # the fixture `assay`
+RECIPE = """\
+name: {name}
+summary: A message about a card becomes an intent
+task: {{output: label}}
+base: {{model: none}}
+data: {{train: {{path: rows.jsonl}}, near_duplicates: null, leakage: null}}
+ladder: [{{kind: majority}}, {{kind: tfidf}}]
+gate: {{primary: accuracy, thresholds: {{accuracy: {least}}}, min_items: {items}}}
+profiles: {{local: {{}}}}
+"""
+
+
+@pytest.fixture
+def recipes(home: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Put recipes of these names into the pack ``cards``."""
+    topics = ("lost card gone", "euro rate now")
+    rows = [{"text": f"{topics[n % 2]} {n}", "label": ("lost", "rate")[n % 2]} for n in range(120)]
+    Path("rows.jsonl").write_text("".join(json.dumps(r) + "\n" for r in rows), encoding="utf-8")
+    kinds = {"good": (0.9, 5), "strict": (1.0, 5), "few": (0.9, 500)}
+
+    def put(*names: str) -> None:
+        for name in names:
+            least, items = kinds.get(name, (7, 5))  # no share: the recipe is not valid
+            text = RECIPE.format(name=name, least=least, items=items)
+            Path(f"{name}.yaml").write_text(text, encoding="utf-8")
+        found = [f"{name}.yaml" for name in names]
+        monkeypatch.setattr(pack, "recipes_of", lambda given: found if given == "cards" else [])
+
+    return put
+
+
+@pytest.mark.parametrize(
+    ("names", "code"),
+    [(["good"], 0), (["good", "few"], 4), (["good", "broken"], 1)],
+)
+def test_the_exit_code_is_that_of_the_worst(
+    assay: Assay, recipes: Callable[..., None], names: list[str], code: int
+) -> None:
+    recipes(*names)
+    done = assay("train", "--pack", "cards", "--profile", "local", "--json")
+    assert done.code == code, done
+    assert len(done.json["rows"]) == len(names)
+    assert Path(done.json["leaderboard"]).is_file()
+
+
+def test_the_leaderboard_is_told_in_the_terminal(
+    assay: Assay, recipes: Callable[..., None]
+) -> None:
+    recipes("good", "broken")
+    done = assay("train", "--pack", "cards", "--limit", "30")
+    assert done.code == 1
+    assert "good.yaml" in done.out and "pass" in done.out and "skipped" in done.out
+    assert "broken.yaml: broken.yaml:" in done.out.replace("\n", "")
+    assert "leaderboard: runs/leaderboard.html" in done.out
+    assert "at most 30 rows" in Path("runs/leaderboard.md").read_text(encoding="utf-8")
+    assert "is skipped" in done.err
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["good.yaml", "--pack", "cards"], '--pack together with the recipe "good.yaml"'),
+        (["--pack", "cards", "--folder", "x"], "--pack together with --folder"),
+        ([], "Missing argument: a recipe's name or file, or --pack"),
+    ],
+)
+def test_what_does_not_go_together(
+    assay: Assay, recipes: Callable[..., None], words: list[str], said: str
+) -> None:
+    recipes("good")
+    done = assay("train", *words, "--json")
+    assert done.code == 2
+    assert said in done.json["error"]["cause"]
+    assert done.json["error"]["remedy"] == "See: assay train --help"
+    assert not Path("runs").exists()
+
+
+def test_a_limit_keeps_fewer_rows_of_one_recipe(assay: Assay, recipes: Callable[..., None]) -> None:
+    recipes("good")
+    done = assay("train", "good.yaml", "--limit", "6", "--json")
+    assert done.code in (0, 3, 4), done
+    (report,) = Path("runs").glob("good/*/data/report.json")
+    assert json.loads(report.read_text())["rows"] == {"train": 6, "validation": 6, "test": 6}
