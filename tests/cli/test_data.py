@@ -81,3 +81,24 @@ def test_an_empty_data_file_is_a_clear_error(assay: Assay, tmp_path: Path, text:
     done = assay("data", "inspect", "cards.yaml")
     assert done.code == 1
     assert "rows.jsonl" in done.err or "no usable row" in done.err
+
+
+def test_what_a_text_names_is_marked(assay: Assay, tmp_path: Path) -> None:
+    rows = [
+        {"tokens": ["Ann", f"has {n}", "in", "Rome"], "tags": ["B-PER", "O", "O", "B-LOC"]}
+        for n in range(40)
+    ]
+    write_recipe(tmp_path / "no-such-base", "{kind: dictionary}")
+    Path("rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    text = Path("cards.yaml").read_text(encoding="utf-8")
+    text = text.replace("output: label", "output: entities").replace("accuracy", "span_f1")
+    text = text.replace("data: {", "data: {input: tokens, target: tags, ")
+    Path("cards.yaml").write_text(text, encoding="utf-8")
+    done = assay("data", "inspect", "cards.yaml", "--html", "xray.html")
+    assert done.code == 0, done
+    assert "entities in train: LOC" in done.out
+    assert "«Ann» PER has" in done.out and "in «Rome» LOC" in done.out
+    page = Path("xray.html").read_text(encoding="utf-8")
+    assert '<span class="t" title="PER">Ann</span>&thinsp;<span class="e">PER</span>' in page
+    counts = assay("data", "inspect", "cards.yaml", "--json").json["entities"]
+    assert counts["PER"] == counts["LOC"] > 20

@@ -307,9 +307,53 @@ def test_an_answer_that_is_not_in_its_input_leaves_train_and_stays_in_test(run: 
     splits = run([*made(0, 80), *invented], test=[*made(80, 100), *invented], **options)
     assert "ask someone else" not in texts(splits.train) | texts(splits.validation)
     assert "ask someone else" in texts(splits.test)
-    assert splits.report["dropped"]["train"]["answer not in the input"] == 1
-    assert splits.report["kept_as_given"]["test"] == {"answer not in the input": 1}
+    assert splits.report["dropped"]["train"]["answer not in words of the input"] == 1
+    assert splits.report["kept_as_given"]["test"] == {"answer not in words of the input": 1}
     ungrounded = run([*made(0, 80), *invented], **{**options, "task": {**task, "grounded": False}})
     assert "ask someone else" in texts(ungrounded.train) | texts(ungrounded.test) | texts(
         ungrounded.validation
     )
+
+
+# -- entities ------------------------------------------------------------------------------
+
+ENTITIES = {"output": "entities"}
+
+
+@pytest.fixture
+def named(rows: Rows) -> Callable[..., list[dict[str, Any]]]:
+    """Distinct rows that name their last word."""
+
+    def named(count: int, start: int = 0, kind: str = "PER") -> list[dict[str, Any]]:
+        texts = [row["text"] for row in rows(count, start)]
+        spans = [{"type": kind, "start": t.rindex(" ") + 1, "end": len(t)} for t in texts]
+        return [{"text": t, "label": [s]} for t, s in zip(texts, spans, strict=True)]
+
+    return named
+
+
+def test_the_labels_of_entities_are_the_types_of_train(run: Run, named: Any) -> None:
+    splits = run([*named(40), *named(40, 40, "LOC")], test=named(20, 100), task=ENTITIES)
+    assert splits.labels == ("LOC", "PER")
+    assert splits.report["distinct_texts"]["train"] == 1.0
+
+
+def test_a_type_that_train_does_not_name_is_refused(run: Run, named: Any) -> None:
+    with pytest.raises(DataError, match='the label "LOC" of test is not in train'):
+        run(named(40), test=[*named(20, 100), *named(1, 200, "LOC")], task=ENTITIES)
+
+
+def test_a_train_that_names_nothing_is_refused(run: Run, named: Any) -> None:
+    nothing = [{"text": row["text"], "label": []} for row in named(40)]
+    with pytest.raises(DataError, match="none of the 40 training rows has an entity"):
+        run(nothing, test=named(20, 100), validation=named(20, 200), task=ENTITIES)
+
+
+def test_an_entity_inside_a_word_is_dropped_from_train_and_kept_in_test(
+    run: Run, named: Any
+) -> None:
+    inside = {"text": "about 10km away from here", "label": [{"type": "PER", "start": 6, "end": 8}]}
+    splits = run([*named(40), inside], test=[*named(20, 100), inside], task=ENTITIES)
+    reason = "answer not in words of the input"
+    assert splits.report["dropped"]["train"][reason] == 1
+    assert splits.report["kept_as_given"]["test"][reason] == 1

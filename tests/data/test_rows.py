@@ -260,3 +260,70 @@ def test_turns_that_are_none_are_refused(recipe: Make, messages: Any, told: str)
 def test_a_chat_with_an_empty_turn_is_dropped(recipe: Make) -> None:
     row = {"messages": [{"role": "user", "content": "x"}, {"role": "assistant", "content": " "}]}
     assert drafter(recipe(**CHAT))("f:1", row) == Dropped("f:1", "empty turn")
+
+
+# -- entities ------------------------------------------------------------------------------
+
+NAMED = {"output": "entities", "system": "List them."}
+
+
+def test_tokens_with_tags_become_a_text_with_entities(recipe: Make) -> None:
+    row = {
+        "tokens": ["Ann", "is", "in", "New", "York"],
+        "tags": ["B-PER", "O", "O", "I-LOC", "I-LOC"],
+    }
+    for cells in (row, {name: json.dumps(cell) for name, cell in row.items()}):  # as CSV has them
+        draft = made(recipe(NAMED, input="tokens", target="tags"), cells)
+        assert draft.text == "Ann is in New York"
+        assert draft.target == (
+            '[{"type":"PER","text":"Ann","start":0},{"type":"LOC","text":"New York","start":10}]'
+        )
+        assert draft.turns[-1].content == (
+            '[{"type":"PER","text":"Ann"},{"type":"LOC","text":"New York"}]'
+        )
+        assert draft.slice == "all" and draft.grounded
+
+
+def test_offsets_count_the_space_that_is_taken_away(recipe: Make) -> None:
+    row = {"text": "  Ann is here", "label": [{"type": "PER", "start": 2, "end": 5}]}
+    assert made(recipe(NAMED), row).target == '[{"type":"PER","text":"Ann","start":0}]'
+    blank = {"text": "  Ann", "label": [{"type": "PER", "start": 0, "end": 1}]}
+    assert "nothing but space" in refused(recipe(NAMED), blank).cause
+
+
+def test_a_row_may_name_nothing_and_a_text_may_begin_with_a_bracket(recipe: Make) -> None:
+    for nothing in ([], None, "[]"):
+        assert made(recipe(NAMED), {"text": "[laughs] no", "label": nothing}).target == "[]"
+
+
+def test_an_entity_that_ends_inside_a_word_cannot_be_learnt(recipe: Make) -> None:
+    row = {"text": "10km away", "label": [{"type": "number", "start": 0, "end": 2}]}
+    assert not made(recipe(NAMED), row).grounded
+
+
+def test_neighbours_of_one_type_stay_two(recipe: Make) -> None:
+    row = {"tokens": ["Rome", "Oslo"], "tags": ["B-LOC", "B-LOC"]}
+    draft = made(recipe(NAMED, input="tokens", target="tags"), row)
+    assert draft.grounded and json.loads(draft.target)[1] == {
+        "type": "LOC",
+        "text": "Oslo",
+        "start": 5,
+    }
+
+
+@pytest.mark.parametrize(
+    ("tokens", "tags", "cause"),
+    [
+        (["a", " "], ["O", "O"], "token 2 is ' ', not a word"),
+        (["a", 5], ["O", "O"], "token 2 is 5, not a word"),
+        (["a", "b"], ["O"], "2 tokens with 1 tags"),
+        (["a", "b"], ["O", "U-PER"], '"U-PER" is not O, B-type or I-type'),
+        ("a b", ["O", "O"], "it has no type"),
+        ("a b", "O O", "the entities are str, not a list"),
+    ],
+)
+def test_entities_that_do_not_fit_are_refused(
+    recipe: Make, tokens: Any, tags: Any, cause: str
+) -> None:
+    fault = refused(recipe(NAMED, input="tokens", target="tags"), {"tokens": tokens, "tags": tags})
+    assert cause in fault.cause

@@ -12,9 +12,11 @@ import pytest
 
 from assay import files
 from assay.data.readers import SHIPPED, read
+from assay.data.spans import from_tokens, tagged, tags_of, word_bounds
 from assay.recipe.schema import Source
 
 DATASETS = sorted(path.name for path in SHIPPED.iterdir())
+LICENCES = ("CC0-1.0", "CC-BY-3.0", "CC-BY-4.0", "CC-BY-4.0 AND Apache-2.0")
 ROWS = {
     "banking77/train": 10_003,
     "banking77/test": 3_080,
@@ -22,6 +24,12 @@ ROWS = {
     "snips/test": 700,
     "support-chat/train": 1_200,
     "support-chat/test": 300,
+    "sec-filings/train": 888,
+    "sec-filings/validation": 276,
+    "sec-filings/test": 303,
+    "wnut17/train": 3_394,
+    "wnut17/validation": 1_009,
+    "wnut17/test": 1_287,
     "uci-sentiment/train": 2_400,
     "uci-sentiment/test": 600,
 }
@@ -40,7 +48,7 @@ def test_splits_are_whole(name: str) -> None:
 def test_every_dataset_is_documented_and_licensed(dataset: str) -> None:
     folder = SHIPPED / dataset
     digests = files.read_json(folder / "digests.json")
-    assert digests["licence"] in ("CC0-1.0", "CC-BY-4.0", "CC-BY-4.0 AND Apache-2.0")
+    assert digests["licence"] in LICENCES
     notice = (folder / "LICENSE.txt").read_text(encoding="utf-8")
     for part in ("Source: https://", "Commit: ", "Licence: ", "Cite: ", "Changes: "):
         assert part in notice
@@ -128,3 +136,20 @@ def test_the_example_in_each_readme_is_its_first_row() -> None:
         readme = (SHIPPED / dataset / "README.md").read_text(encoding="utf-8")
         example = readme.split("```json\n")[1].split("\n```")[0]
         assert json.loads(example) == rows_of(f"{dataset}/train")[0]
+
+
+def test_no_agreement_is_in_two_splits_of_sec_filings() -> None:
+    splits = ("train", "validation", "test")
+    found = [{row["agreement"] for row in rows_of(f"sec-filings/{split}")} for split in splits]
+    assert list(map(len, found)) == [4, 1, 3]
+    assert len(set.union(*found)) == 8
+
+
+@pytest.mark.parametrize("dataset", ["sec-filings", "wnut17"])
+def test_every_token_has_its_tag(dataset: str) -> None:
+    for split in ("train", "validation", "test"):
+        for row in rows_of(f"{dataset}/{split}"):
+            text, spans = from_tokens(row["tokens"], row["tags"], split)
+            begins = [tag for tag in row["tags"] if tag.startswith("B-")]
+            assert len(spans) == len(begins)  # IOB2: every entity begins with a B-
+            assert tagged(word_bounds(text), tags_of(word_bounds(text), spans)) == spans

@@ -36,6 +36,22 @@ def test_jsonl_rows_know_their_lines(write: Write) -> None:
     assert list(read_table(path)) == [(f"{path}:1", {"a": 1}), (f"{path}:4", {"a": 2})]
 
 
+CONLL = "-DOCSTART- -X- O O\n\nAnn NNP - B-PER\nleft VBD - O\n\n\nin\tO\nRome\tB-LOC"
+
+
+def test_conll_sentences_are_tokens_and_tags(write: Write) -> None:
+    path = write("a.conll", CONLL)
+    assert list(read_table(path)) == [
+        (f"{path}:3", {"tokens": ["Ann", "left"], "tags": ["B-PER", "O"]}),
+        (f"{path}:7", {"tokens": ["in", "Rome"], "tags": ["O", "B-LOC"]}),
+    ]
+
+
+def test_a_token_without_a_tag_is_named(write: Write) -> None:
+    error = refused(write("a.conll", "Ann B-PER\nleft\n"))
+    assert ":2: a token without a tag: 'left'" in error.cause
+
+
 def test_a_byte_order_mark_and_windows_line_ends_are_no_content(write: Write) -> None:
     path = write("a.jsonl", b'\xef\xbb\xbf{"a": 1}\r\n{"a": 2}\r\n')
     assert [row for _, row in read_table(path)] == [{"a": 1}, {"a": 2}]

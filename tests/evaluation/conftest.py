@@ -19,6 +19,14 @@ REQUEST = {
 }
 
 
+PRIMARY = {
+    "label": "accuracy",
+    "entities": "span_f1",
+    "json": "exact_match",
+    "text": "token_f1",
+}
+
+
 class Make:
     """Builders with few arguments; tests vary only what they are about."""
 
@@ -32,7 +40,7 @@ class Make:
 
     @staticmethod
     def recipe(output: str = "label", **gate: Any) -> Recipe:
-        primary = {"label": "accuracy", "json": "exact_match", "text": "token_f1"}[output]
+        primary = PRIMARY[output]
         return Recipe(
             name="banking-intent",
             summary="Which question is a customer asking?",

@@ -10,8 +10,15 @@ from typing import Any
 import pytest
 import torch
 
+from assay.data.spans import Span
 from assay.errors import ConstraintError
-from assay.evaluation.constraints import LabelTrie, compile_constraint, label_trie, validate
+from assay.evaluation.constraints import (
+    LabelTrie,
+    compile_constraint,
+    label_trie,
+    spoken_task,
+    validate,
+)
 from assay.evaluation.decoding import Generated, _Row, generate, score_labels, stream
 from assay.observability.progress import SILENT
 from assay.recipe.schema import Task
@@ -324,3 +331,62 @@ def test_an_input_too_long_to_be_held_to_is_refused_by_its_length(tiny: Any) -> 
     constraint.start(" ".join(f"word{n}" for n in range(1000)))
     with pytest.raises(ConstraintError, match=r"5,000 words is too long"):
         constraint.start(" ".join(f"word{n}" for n in range(5000)))
+
+
+# -- entities ------------------------------------------------------------------------------
+
+NAMING = Task(output="entities", max_new_tokens=60)
+TYPES = ("LOC", "PER")
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_model_can_only_name_words_of_the_text(tiny: Any, seed: int) -> None:
+    model, tokenizer = tiny
+    randomise(model, seed)
+    spoken = spoken_task(NAMING, TYPES)
+    sources = ["the card is lost in Rome", "user: Ann-Lee (5)"]
+    prompts = [tokenizer.encode(source) for source in sources]
+    found = generate(
+        model,
+        tokenizer,
+        prompts,
+        sources,
+        constraint=compile_constraint(spoken, tokenizer),
+        max_new_tokens=60,
+        terminators={tokenizer.eos_token_id},
+        progress=SILENT,
+    )
+    for source, answer in zip(sources, found, strict=True):
+        text = tokenizer.decode(answer.tokens, skip_special_tokens=True)
+        for entity in validate(spoken, TYPES, text, source):
+            assert entity["type"] in TYPES and entity["text"] in source
+
+
+def test_an_answer_that_names_what_the_text_says_is_valid() -> None:
+    answer = '[{"type":"PER","text":"Ann","start":3}]'
+    assert validate(NAMING, TYPES, answer, "by Ann") == (Span(3, 6, "PER"),)
+    assert validate(NAMING, TYPES, "[]", "by Ann") == ()
+
+
+@pytest.mark.parametrize(
+    ("answer", "cause"),
+    [
+        ("[", "not a list of entities"),
+        ('[{"type":"PER"}]', "not a list of entities"),
+        ('[{"type":"ORG","text":"Ann","start":3}]', '"ORG" is not one of the 2 types'),
+        ('[{"type":"PER","text":"Ann","start":0}]', "not what the text says at its place"),
+        ('[{"type":"PER","text":"Ann","start":-3}]', "without words"),
+        ('[{"type":"PER","text":"","start":3}]', "without words"),
+        (
+            '[{"type":"PER","text":"Ann","start":3},{"type":"LOC","text":"by","start":0}]',
+            "another order than in the text",
+        ),
+        (
+            '[{"type":"PER","text":"by Ann","start":0},{"type":"LOC","text":"Ann","start":3}]',
+            "two entities overlap",
+        ),
+    ],
+)
+def test_an_answer_that_names_anything_else_is_refused(answer: str, cause: str) -> None:
+    with pytest.raises(ConstraintError, match=re.escape(cause)):
+        validate(NAMING, TYPES, answer, "by Ann")

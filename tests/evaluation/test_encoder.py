@@ -11,11 +11,10 @@ import torch
 
 from assay.data.records import Example, Turn
 from assay.errors import TrainingError
-from assay.evaluation.rungs import encoder as room
+from assay.evaluation.rungs import finetune as room
 from assay.evaluation.rungs.card import Card
-from assay.evaluation.rungs.encoder import SHARES, FineTunedEncoder
-from assay.models.load import Embedder, load_embedder
-from assay.models.store import BaseRef
+from assay.evaluation.rungs.encoder import FineTunedEncoder
+from assay.evaluation.rungs.finetune import SHARES
 from assay.observability.progress import SILENT
 from assay.recipe.schema import Adapter, Task, Training
 
@@ -34,74 +33,49 @@ def examples(count: int, start: int = 0) -> list[Example]:
 
 
 @pytest.fixture(scope="session")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    from tokenizers import BertWordPieceTokenizer
-    from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
-
-    path = tmp_path_factory.mktemp("tiny-bert")
-    inner = BertWordPieceTokenizer()
-    inner.train_from_iterator([e.text for e in examples(300)], vocab_size=300, show_progress=False)
-    tokenizer = PreTrainedTokenizerFast(
-        tokenizer_object=inner._tokenizer,
-        unk_token="[UNK]",
-        pad_token="[PAD]",
-        cls_token="[CLS]",
-        sep_token="[SEP]",
-        mask_token="[MASK]",
-    )
-    tokenizer.save_pretrained(path)
-    torch.manual_seed(0)
-    size = inner.get_vocab_size()
-    config = BertConfig(
-        vocab_size=size,
-        hidden_size=32,
-        num_hidden_layers=2,
-        num_attention_heads=4,
-        intermediate_size=64,
-        max_position_embeddings=64,
-    )
-    BertModel(config).save_pretrained(path)
-    return path
+def folder(tiny_bert: Any) -> Path:
+    return tiny_bert([e.text for e in examples(300)])
 
 
-def embedder(folder: Path) -> Embedder:
-    ref = BaseRef("tiny-bert", folder, "0" * 64, "MIT", "embedding", "test")
-    return load_embedder(ref, SILENT)
+@pytest.fixture
+def embedder(folder: Path, tiny_embedder: Any) -> Any:
+    return lambda: tiny_embedder(folder)
 
 
-def fitted(folder: Path, tmp_path: Path, adapter: Adapter | None = None) -> FineTunedEncoder:
+def fitted(embedder: Any, tmp_path: Path, adapter: Adapter | None = None) -> FineTunedEncoder:
     card = Card(kind="encoder", task=Task(output="label"), labels=LABELS)
     settings = Training(epochs=10, batch=8, learning_rate=3e-3, sinks=[])
     train, held_out = examples(60), examples(30, 500)
-    base = embedder(folder)
-    return FineTunedEncoder.fit(card, train, held_out, base, adapter, settings, tmp_path, SILENT)
+    return FineTunedEncoder.fit(
+        card, train, held_out, embedder(), adapter, settings, tmp_path, SILENT
+    )
 
 
 @pytest.mark.parametrize("adapter", [None, Adapter(rank=4, alpha=8)])
 def test_it_learns_and_comes_back_the_same(
-    folder: Path, tmp_path: Path, adapter: Adapter | None
+    embedder: Any, tmp_path: Path, adapter: Adapter | None
 ) -> None:
-    rung = fitted(folder, tmp_path / "run", adapter)
+    rung = fitted(embedder, tmp_path / "run", adapter)
     items = examples(60, 1000)
     found = rung.predict(items, SILENT)
     assert np.mean([p.output == e.target for p, e in zip(found, items, strict=True)]) > 0.9
     (tmp_path / "rung").mkdir()
     rung.save(tmp_path / "rung")
-    again = FineTunedEncoder.load(tmp_path / "rung", rung.card, embedder(folder))
+    again = FineTunedEncoder.load(tmp_path / "rung", rung.card, embedder())
     for one, other in zip(found, again.predict(items, SILENT), strict=True):
         assert one.scores == pytest.approx(other.scores, abs=1e-5)
 
 
-def test_word_vectors_and_pooler_stay_as_they_were(folder: Path, tmp_path: Path) -> None:
-    before = embedder(folder).model.state_dict()
-    after = fitted(folder, tmp_path).embedder.model.state_dict()
+def test_word_vectors_and_pooler_stay_as_they_were(embedder: Any, tmp_path: Path) -> None:
+    before = embedder().model.state_dict()
+    after = fitted(embedder, tmp_path).embedder.model.state_dict()
     for name in before:
         frozen = "word_embeddings" in name or "pooler" in name
         assert torch.equal(before[name], after[name]) is frozen, name
 
 
 def test_the_blend_is_the_share_that_validates_best(
-    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    embedder: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     losses: list[float] = []
     own = room.Engine.mean_loss
@@ -111,7 +85,7 @@ def test_the_blend_is_the_share_that_validates_best(
         return losses[-1]
 
     monkeypatch.setattr(room.Engine, "mean_loss", recorded)
-    rung = fitted(folder, tmp_path)
+    rung = fitted(embedder, tmp_path)
     tried = losses[-len(SHARES) :]
     predictions = rung.predict(examples(30, 500), SILENT)
     right = [e.target for e in examples(30, 500)]
@@ -122,8 +96,8 @@ def test_the_blend_is_the_share_that_validates_best(
     assert len(set(tried)) == len(SHARES)
 
 
-def test_words_are_hidden_only_where_there_is_a_mask_token(folder: Path, tmp_path: Path) -> None:
-    base = embedder(folder)
+def test_words_are_hidden_only_where_there_is_a_mask_token(embedder: Any, tmp_path: Path) -> None:
+    base = embedder()
     base.tokenizer.mask_token = None
     card = Card(kind="encoder", task=Task(output="label"), labels=LABELS)
     settings = Training(word_dropout=0.1, sinks=[])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections import Counter
 from typing import Any
@@ -9,10 +10,13 @@ from typing import Any
 import numpy as np
 import pytest
 import sacrebleu
+import seqeval.metrics as seqeval
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from seqeval.scheme import IOB2
 from sklearn import metrics as sk
 
+from assay.data.spans import Span, answer_of, tag_names, tagged, tags_of
 from assay.errors import ConstraintError, DataError
 from assay.evaluation import metrics
 from assay.evaluation.compare import Statistic, bootstrap
@@ -280,4 +284,99 @@ def test_text_metrics(make: Any) -> None:
     assert scores.per_item["chrf"] == pytest.approx([c.score / 100 for c in chrf] + [0.0])
     assert scores.notes["chrf"].startswith("nrefs:1|case:mixed|eff:yes|nc:6|nw:0")
     assert set(scores.metrics) == {"exact_match", "token_f1", "chrf", "valid"}
-    assert set(metrics.CORRECT) == {"label", "json", "text"}
+    assert set(metrics.CORRECT) == {"label", "entities", "json", "text"}
+
+
+# --- entities ---------------------------------------------------------------------------------
+
+TYPES = ("LOC", "PER")
+WORDS = 8
+BOUNDS = [(2 * i, 2 * i + 1) for i in range(WORDS)]
+tag_lists = st.lists(
+    st.sampled_from(tag_names(TYPES)), min_size=WORDS, max_size=WORDS
+)  # also such as begin with an I-
+
+
+def listed(spans: Any) -> str:
+    return answer_of("a b c d e f g h", spans)
+
+
+def entity_scores(make: Any, pairs: list[tuple[list[Span], list[Span] | None]]) -> Any:
+    examples = make.examples([listed(wanted) for wanted, _ in pairs])
+    said = make.answers([None if found is None else listed(found) for _, found in pairs])
+    return score(make.task("entities"), TYPES, examples, said.predictions)
+
+
+@settings(max_examples=80, deadline=None)
+@given(pairs=st.lists(st.tuples(tag_lists, tag_lists), min_size=1, max_size=6))
+def test_entity_metrics_are_seqevals_strict_and_lenient(
+    make: Any, pairs: list[tuple[list[str], list[str]]]
+) -> None:
+    spans = [tuple(tagged(BOUNDS, tags) for tags in pair) for pair in pairs]
+    wanted, found = ([tags_of(BOUNDS, row[i]) for row in spans] for i in (0, 1))
+    scores = entity_scores(make, spans)  # type: ignore[arg-type]
+    if not any(map(any, spans)):
+        assert scores.metrics["span_f1"] == 1.0
+        return
+    for mode in ({"mode": "strict", "scheme": IOB2}, {}):
+        for name, oracle in (
+            ("span_f1", seqeval.f1_score),
+            ("span_precision", seqeval.precision_score),
+            ("span_recall", seqeval.recall_score),
+        ):
+            assert scores.metrics[name] == pytest.approx(oracle(wanted, found, **mode)), name
+    macro = seqeval.f1_score(wanted, found, average="macro")
+    if {s.type for _, given in spans for s in given} <= {s.type for true, _ in spans for s in true}:
+        assert scores.metrics["span_macro_f1"] == pytest.approx(macro)
+    table = seqeval.classification_report(wanted, found, output_dict=True, zero_division=0)
+    for row in scores.per_class:
+        for key in ("precision", "recall", "support"):
+            theirs = table.get(row["label"], {}).get(key, 0)
+            if row["label"] in table:
+                assert row[key] == pytest.approx(theirs), (row, key)
+    assert scores.metrics["overlap_f1"] >= scores.metrics["span_f1"] - 1e-12
+
+
+def test_entities_by_hand(make: Any) -> None:
+    one, longer = Span(0, 1, "PER"), Span(0, 3, "PER")
+    place = Span(4, 5, "LOC")
+    scores = entity_scores(
+        make,
+        [
+            ([one, place], [longer, place]),  # one right, one too long
+            ([one], [Span(0, 1, "LOC")]),  # another type
+            ([], []),
+            ([place], None),  # invalid
+        ],
+    )
+    assert scores.metrics["exact_match"] == 0.25
+    assert scores.metrics["span_precision"] == pytest.approx(1 / 3)
+    assert scores.metrics["span_recall"] == pytest.approx(1 / 4)
+    assert scores.metrics["span_f1"] == pytest.approx(2 / 7)
+    assert scores.metrics["overlap_f1"] == pytest.approx(4 / 7)
+    assert scores.per_item["span_f1"].tolist() == [0.5, 0.0, 1.0, 0.0]
+    assert scores.confusion == {
+        "labels": ["LOC", "PER", "(none)"],
+        "matrix": [[1, 0, 1], [1, 0, 1], [0, 1, 0]],
+    }
+    assert scores.metrics["valid"] == 0.75
+
+
+def test_a_resampled_span_f1_is_that_of_the_repeated_items(make: Any) -> None:
+    generator = np.random.default_rng(0)
+    tags = [[tag_names(TYPES)[i] for i in row] for row in generator.integers(0, 5, (60, WORDS))]
+    spans = [(tagged(BOUNDS, a), tagged(BOUNDS, b)) for a, b in itertools.pairwise(tags)]
+    drawn = generator.integers(0, len(spans), len(spans))
+    statistic: Statistic = entity_scores(make, spans).statistics["span_f1"]
+    wanted, found = ([tags_of(BOUNDS, spans[i][side]) for i in drawn] for side in (0, 1))
+    assert statistic.at(drawn).value() == pytest.approx(seqeval.f1_score(wanted, found))
+
+
+def test_what_lists_no_entities_is_refused(make: Any) -> None:
+    examples = make.examples([listed([])])
+    with pytest.raises(ConstraintError, match="item 'item-00000': an answer marked valid"):
+        score(make.task("entities"), TYPES, examples, make.answers(["5"]).predictions)
+    with pytest.raises(DataError, match="item 'item-00000': the target"):
+        score(
+            make.task("entities"), TYPES, make.examples(["{}5"]), make.answers(["[]"]).predictions
+        )

@@ -119,6 +119,7 @@ TASKS = [
         '{"intent":"yes","slots":{"a":"b"}}',
     ),
     ({"output": "text"}, "yes"),
+    ({"output": "entities"}, '[{"type":"yes","text":"text","start":0}]'),
 ]
 
 
@@ -130,3 +131,33 @@ def test_the_metrics_are_those_that_an_evaluation_computes(
     predictions = [Prediction(str(i), answer, answer, True, 0.9) for i in range(4)]
     metrics = score(Task.model_validate(task), ["no", "yes"], examples, predictions).metrics
     assert metrics.keys() == set(METRICS[str(task["output"])])
+
+
+@pytest.mark.parametrize(
+    ("override", "said"),
+    [
+        ("task.output=entities", "ladder: tfidf needs task.output: label"),
+        ("ladder.0.kind=dictionary", "ladder: dictionary needs task.output: entities"),
+    ],
+)
+def test_a_rung_gives_what_the_task_asks_for(
+    write: Write, minimal: str, override: str, said: str
+) -> None:
+    assert said in faults_of(write(minimal), override)
+
+
+def test_entities_have_metrics_and_settings_of_their_own(write: Write, minimal: str) -> None:
+    text = minimal.replace("output: label", "output: entities").replace("tfidf", "dictionary")
+    right = text.replace("accuracy", "span_f1")
+    assert load(write(right)).recipe.task.output == "entities"
+    said = 'no metric "spanf1" for output: entities. Did you mean "span_f1"?'
+    assert said in faults_of(write(right), "gate.primary=spanf1")
+    assert "`answer` has no effect with output: entities" in faults_of(
+        write(right), "task.answer=Found {target}"
+    )
+    assert "ladder.0.base: dictionary uses no base" in faults_of(
+        write(right), "ladder.0={kind: dictionary, base: {model: x}}"
+    )
+    assert "task.output: entities needs data.format: pairs" in faults_of(
+        write(right), "data.format=messages"
+    )

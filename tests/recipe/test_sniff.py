@@ -119,3 +119,40 @@ def test_a_missing_file_is_refused(tmp_path: Path) -> None:
 )
 def test_schemas_are_narrow(values: list[Any], schema: dict[str, Any]) -> None:
     assert schema_of(values) == schema
+
+
+@pytest.mark.parametrize("as_text", [True, False])
+def test_tokens_with_tags_are_entities(tmp_path: Path, as_text: bool) -> None:
+    cells = [(["Ann", "left"], ["B-PER", "O"]), (["in", "Rome"], ["O", "B-LOC"])]
+    rows: list[Any] = [{"words": words, "ner": tags, "source": "x"} for words, tags in cells]
+    if as_text:
+        rows = [{key: json.dumps(value) for key, value in row.items()} for row in rows]
+    found = sniff(jsonl(tmp_path / "a.jsonl", rows))
+    assert (found.output, found.input, found.target) == ("entities", "words", "ner")
+    assert found.reason == "`ner` holds a tag for each of `words`"
+
+
+def test_a_text_with_its_entities(tmp_path: Path) -> None:
+    rows = [
+        {"id": n, "text": f"Ann {n}", "spans": [{"label": "PER", "start": 0, "end": 3}][:n]}
+        for n in range(2)
+    ]
+    found = sniff(jsonl(tmp_path / "a.jsonl", rows))
+    assert (found.output, found.input, found.target) == ("entities", "text", "spans")
+
+
+def test_lists_of_other_things_are_no_entities(tmp_path: Path) -> None:
+    rows = [{"text": f"a {n}", "parts": [{"name": "x"}], "tags": ["red", "blue"]} for n in range(4)]
+    assert sniff(jsonl(tmp_path / "a.jsonl", rows)).output != "entities"
+
+
+def test_a_conll_file_holds_entities(tmp_path: Path) -> None:
+    path = tmp_path / "a.conll"
+    path.write_text("-DOCSTART- O\n\nAnn NNP B-PER\nleft VBD O\n\nRome NNP B-LOC\n", "utf-8")
+    found = sniff(path)
+    assert (found.output, found.input, found.target, found.rows) == (
+        "entities",
+        "tokens",
+        "tags",
+        2,
+    )

@@ -13,11 +13,13 @@ from safetensors.torch import load_file, save_file
 
 from assay.data.prompts import conversation
 from assay.data.records import Example
+from assay.data.spans import Span, answer_of, spans_of
 from assay.errors import TrainingError
 from assay.evaluation.rungs import load_rung
 from assay.evaluation.rungs.card import BaseCard, Card
 from assay.evaluation.rungs.linear import TfidfLogistic
 from assay.evaluation.rungs.llm import LanguageModel
+from assay.evaluation.rungs.tagger import FrozenTagger
 from assay.models.lora import attach
 from assay.models.pool import BasePool
 from assay.models.precision import decide
@@ -200,3 +202,54 @@ def test_a_linear_rung_is_certified_too(tmp_path: Path) -> None:
     rung.weights, rung.bias = -rung.weights, -rung.bias
     with pytest.raises(TrainingError, match="does not answer like the trained one"):
         certify(rung, tmp_path, examples, SILENT)
+
+
+def test_a_tagger_is_certified_by_its_words(
+    tmp_path: Path, tiny_bert: Any, tiny_embedder: Any
+) -> None:
+    texts = ["Ann is in Rome", "in Oslo", "nobody", "Ann and Bob"]
+    names = {"Ann": "PER", "Bob": "PER", "Rome": "LOC", "Oslo": "LOC"}
+    examples: list[Example] = []
+    for i, text in enumerate(texts):
+        spans = [
+            Span(text.index(name), text.index(name) + len(name), kind)
+            for name, kind in names.items()
+            if name in text
+        ]
+        examples.append(Example(f"item-{i}", text, (), answer_of(text, spans), "all"))
+    folder = tiny_bert(texts * 20)
+    base = BasePool(SILENT).ref(Base(model=str(folder), allow_noncommercial=True))
+    described = BaseCard(
+        model=str(folder),
+        name=base.name,
+        digest=base.digest,
+        licence=base.licence,
+        precision="fp32",
+        allow_noncommercial=True,
+    )
+    task = Task(output="entities")
+    card = Card(kind="embedding", task=task, labels=("LOC", "PER"), base=described)
+    rung = FrozenTagger.fit(card, examples, tiny_embedder(folder), SILENT)
+    rung.save(tmp_path)
+    certificate = certify(rung, tmp_path, examples, SILENT)
+    assert certificate["agrees"] and set(certificate["forms"]) == {"reloaded", "served"}
+    assert all(form["max_logit_drift"] == 0.0 for form in certificate["forms"].values())
+    rung.network.head.weight.data.neg_()
+    with pytest.raises(TrainingError, match="does not answer like the trained one"):
+        certify(rung, tmp_path, examples, SILENT)
+
+
+def test_entities_of_a_language_model_are_served_with_their_places(
+    trained: LanguageModel, tmp_path: Path
+) -> None:
+    task = Task(output="entities", max_new_tokens=48)
+    card = trained.card.model_copy(update={"task": task, "labels": ("LOC", "PER")})
+    rung = LanguageModel(card, trained.shared, "default")
+    examples = items(task)
+    for example, said in zip(examples, rung.predict(examples, SILENT), strict=True):
+        if said.valid:
+            assert '"start"' not in said.raw
+            for span in spans_of(said.output):
+                assert example.text[span.start : span.end] in said.raw
+    rung.save(tmp_path)
+    assert certify(rung, tmp_path, examples, SILENT)["agrees"]

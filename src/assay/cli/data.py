@@ -52,13 +52,14 @@ def inspect(
     as_json: options.Json = False,
 ) -> None:
     """Prepare a recipe's data and show what becomes of it, down to every trained token."""
-    from assay.data.inspect import to_html, to_rich
+    from assay.data.inspect import named, to_html, to_rich
     from assay.data.prepare import prepare
     from assay.recipe.load import load
 
     loaded = load(recipe, profile=profile, overrides=set_ or ())
     name = loaded.recipe.name
-    if html and not any(rung.kind == "llm" for rung in loaded.recipe.ladder):
+    entities = loaded.recipe.task.output == "entities"
+    if html and not entities and not any(rung.kind == "llm" for rung in loaded.recipe.ladder):
         raise RecipeError(
             f"{name}: --html draws tokens, and no rung of its ladder reads any",
             "Leave --html out, or add `kind: llm` to the ladder.",
@@ -66,22 +67,28 @@ def inspect(
     progress = progress_for(as_json)
     splits = prepare(loaded.recipe, loaded.path.parent, progress)
     look = look_through(loaded, splits, rows, progress)
-    if html and look:
-        files.write_text(html, to_html(look.xray, f"{name}: label X-ray", f"{look.about}."))
+    found = named(splits.train, rows) if entities else None
+    if html:
+        xray, about = (look.xray, f"{look.about}.") if look else (None, "What the rows name.")
+        files.write_text(html, to_html(xray, f"{name}: label X-ray", about, found))
     if as_json:
         shown = (
             {"base": look.base, "template": look.template, **look.xray.as_json()} if look else None
         )
-        emit({"report": splits.report, "labels": list(splits.labels), "xray": shown})
+        counts = {"entities": found.counts} if found else {}
+        emit({"report": splits.report, "labels": list(splits.labels), "xray": shown, **counts})
         return
     console = stdout()
     line(console, f"{name}, profile {loaded.profile or 'none'}", style="bold")
     _draw_splits(console, splits)
+    if found:
+        line(console, f"  entities in train: {_few(list(found.counts.items()))}")
+        console.print(found)
     if look is None:
         line(console, "\nNo llm rung: the ladder reads the bare text, not tokens of a prompt.")
-        return
-    line(console, f"\n{look.about}:", style="bold")
-    console.print(to_rich(look.xray))
+    else:
+        line(console, f"\n{look.about}:", style="bold")
+        console.print(to_rich(look.xray))
     if html:
         line(console, f"\nwrote {html}", style="green")
 

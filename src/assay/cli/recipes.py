@@ -164,7 +164,7 @@ def _verdicts(faults: dict[str, list[str]]) -> Iterator[tuple[str, str]]:
 def init(
     path: Annotated[Path, typer.Argument(help="The file to write, or a folder for it.")],
     data: Annotated[
-        Path | None, typer.Option("--data", help="Your records: JSONL, CSV or Parquet.")
+        Path | None, typer.Option("--data", help="Your records: JSONL, CSV, Parquet or CoNLL.")
     ] = None,
     name: Annotated[str | None, typer.Option("--name", help="The recipe's name.")] = None,
     as_json: options.Json = False,

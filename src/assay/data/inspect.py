@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import html
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from assay.data.prompts import Encoded
+from assay.data.records import Example
+from assay.data.spans import Span, spans_of
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
@@ -144,6 +147,67 @@ def _pieces(item: Encoded, tokenizer: Any, end: int) -> Iterator[Piece]:
         held = []
 
 
+# -- entities ------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Named:
+    """What the rows of an entity task name."""
+
+    counts: dict[str, int]  # entities of each type, the commonest first
+    rows: tuple[tuple[str, tuple[tuple[str, str], ...]], ...]  # (id, pieces of text with a type)
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        from rich.text import Text
+
+        coloured = console.color_system is not None or console.record
+        for id, pieces in self.rows:
+            yield Text(f"\n{id}", style="bold")
+            text = Text()
+            for piece, kind in pieces:
+                text.append(piece if coloured or not kind else f"«{piece}»", TRAINED * bool(kind))
+                text.append(f" {kind}" if kind else "", ENDING)
+            yield text
+
+    def to_html(self) -> str:
+        """The rows as a section of the page."""
+        told = ", ".join(f"{html.escape(kind)} {count:,}" for kind, count in self.counts.items())
+        rows = "".join(
+            f'<article class="row"><header>{html.escape(id)}</header><pre>'
+            + "".join(
+                f'<span class="t" title="{html.escape(kind)}">{html.escape(piece)}</span>&thinsp;'
+                f'<span class="e">{html.escape(kind)}</span>'
+                if kind
+                else html.escape(piece)
+                for piece, kind in pieces
+            )
+            + "</pre></article>"
+            for id, pieces in self.rows
+        )
+        return f'<h2>Entities</h2><p class="legend">in train: {told}</p>{rows}'
+
+
+def named(examples: Sequence[Example], k: int) -> Named:
+    """Count the entities; ``k`` rows are shown, spread over how many they name."""
+    spans = {example.id: spans_of(example.target) for example in examples}
+    counts = Counter(span.type for found in spans.values() for span in found)
+    ranked = sorted(examples, key=lambda e: (len(spans[e.id]), e.id))
+    ranked = [example for example in ranked if spans[example.id]]
+    chosen = [ranked[place] for place in _spread(len(ranked), k)]
+    rows = tuple((e.id, tuple(_named_pieces(e.text, spans[e.id]))) for e in chosen)
+    return Named(dict(sorted(counts.items(), key=lambda c: (-c[1], c[0]))), rows)
+
+
+def _named_pieces(text: str, spans: Sequence[Span]) -> Iterator[tuple[str, str]]:
+    """The text in pieces, each with its type or, outside of entities, none."""
+    at = 0
+    for span in spans:
+        yield text[at : span.start], ""
+        yield text[span.start : span.end], span.type
+        at = span.end
+    yield text[at:], ""
+
+
 # -- terminal ------------------------------------------------------------------------------
 
 
@@ -246,23 +310,30 @@ pre span:hover { outline: 1px solid var(--muted); }
 """
 
 
-def to_html(shown: XRay, title: str = "Label X-ray", about: str = "") -> str:
+def to_html(
+    shown: XRay | None, title: str = "Label X-ray", about: str = "", entities: Named | None = None
+) -> str:
     """The X-ray as one self-contained page: no script, nothing loaded, light and dark."""
     about = about or "What the model reads, and which of it the model is trained to write."
-    rows = "".join(_row_html(id, pieces) for id, pieces in shown.rows)
+    sections = (entities.to_html() if entities else "") + (_tokens_html(shown) if shown else "")
     return f"""<!doctype html>
 <html lang="en"><head><meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{html.escape(title)}</title><style>{STYLE}</style></head><body><main>
 <h1>{html.escape(title)}</h1><p class="lede">{html.escape(about)}</p>
-<div class="facts">{_facts_html(shown)}</div>
+{sections}</main></body></html>
+"""
+
+
+def _tokens_html(shown: XRay) -> str:
+    rows = "".join(_row_html(id, pieces) for id, pieces in shown.rows)
+    return f"""<div class="facts">{_facts_html(shown)}</div>
 <h2>Length in tokens</h2>{_histogram_html(shown.lengths)}
 <h2>Token by token</h2>
 <p class="legend"><span><span class="t">trained</span> part of the answer</span>
 <span><span class="e">{html.escape(shown.terminator)}</span> trained, ends the answer</span>
 <span>plain: only read</span></p>
-{rows}</main></body></html>
-"""
+{rows}"""
 
 
 def _facts_html(shown: XRay) -> str:

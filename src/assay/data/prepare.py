@@ -24,6 +24,7 @@ from assay.data.leakage import (
 from assay.data.readers import describe, read
 from assay.data.records import Example, Splits
 from assay.data.rows import Draft, Dropped, drafter
+from assay.data.spans import spans_of
 from assay.data.splits import Key, balance, cut, subset
 from assay.data.tables import Located
 from assay.errors import DataError
@@ -31,7 +32,7 @@ from assay.observability.progress import Progress
 from assay.recipe.schema import Recipe, Source
 
 SPLITS = ("train", "validation", "test")
-UNGROUNDED = "answer not in the input"
+UNGROUNDED = "answer not in words of the input"
 SHOWN = 5  # examples of each finding kept in the report
 CLIP = 200  # characters of each text in them
 Parts = dict[str, list[Draft]]
@@ -221,10 +222,16 @@ def _labels(recipe: Recipe, parts: Parts) -> tuple[str, ...]:
             f"data.train: {len(train)} training row is left: nothing can be learnt from it",
             "Give more rows; repeats and rows without input or target were dropped.",
         )
-    if recipe.task.output != "label":
+    output = recipe.task.output
+    if output not in ("label", "entities"):
         return ()
-    labels = tuple(sorted({draft.target for draft in train}))
-    if len(labels) < 2:
+    labels = tuple(sorted({name for draft in train for name in _names(output, draft)}))
+    if not labels:
+        raise DataError(
+            f"none of the {len(train):,} training rows has an entity",
+            "Is data.target the right column? It lists entities, or the tags of tokens.",
+        )
+    if len(labels) < 2 and output == "label":
         raise DataError(
             f'all {len(train):,} training rows have the label "{train[0].target}"',
             "A classifier needs at least two classes. Is data.target the right column?",
@@ -232,21 +239,27 @@ def _labels(recipe: Recipe, parts: Parts) -> tuple[str, ...]:
     known = set(labels)
     for name in ("validation", "test"):
         for draft in parts[name]:
-            if draft.target not in known:
+            for label in _names(output, draft) - known:
                 raise DataError(
-                    f'{draft.where}: the label "{draft.target}" of {name} is not in train',
+                    f'{draft.where}: the label "{label}" of {name} is not in train',
                     f"Correct it, or add training rows with it. Known: {', '.join(labels)[:400]}",
                 )
     return labels
+
+
+def _names(output: str, draft: Draft) -> set[str]:
+    """The labels in a row: its own, or the types of its entities."""
+    return {draft.target} if output == "label" else {s.type for s in spans_of(draft.target)}
 
 
 def _limited(recipe: Recipe, parts: Parts, labels: Sequence[str], seed: int) -> Parts:
     """The subsets that ``data.limit`` asks for."""
     kinds: list[Key] = [_target, _slice] if recipe.task.output == "label" else [_slice]
     most = recipe.data.limit.train
-    if most is not None and most < max(2, len(labels)):
+    classes = len(labels) if recipe.task.output == "label" else 0
+    if most is not None and most < max(2, classes):
         raise DataError(
-            f"data.limit.train is {most}, but there are {max(2, len(labels))} classes to learn",
+            f"data.limit.train is {most}, but there are {max(2, classes)} classes to learn",
             "Raise it: each class needs at least one training row.",
         )
     for name in ("validation", "test"):

@@ -61,5 +61,5 @@ class Splits:
     train: tuple[Example, ...]
     validation: tuple[Example, ...]
     test: tuple[Example, ...]
-    labels: tuple[str, ...]  # sorted label set; empty unless task.output is label
+    labels: tuple[str, ...]  # sorted: the label set, or the types of entities; else empty
     report: dict[str, Any]  # counts, digests, balance: written to data/report.json

@@ -6,6 +6,7 @@ import json
 import math
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, cast
 
@@ -14,6 +15,16 @@ from assay.data.duplicates import Fingerprint
 from assay.data.grounding import grounding
 from assay.data.prompts import conversation
 from assay.data.records import Turn
+from assay.data.spans import (
+    Span,
+    answer_of,
+    from_entities,
+    from_tokens,
+    spoken,
+    tagged,
+    tags_of,
+    word_bounds,
+)
 from assay.data.tables import Row
 from assay.errors import DataError
 from assay.recipe.schema import Recipe
@@ -72,6 +83,8 @@ def drafter(recipe: Recipe) -> Callable[[str, Row], Draft | Dropped]:
 
 def _from_pair(recipe: Recipe, check: Check, where: str, row: Row) -> Draft | Dropped:
     data, task = recipe.data, recipe.task
+    if task.output == "entities":
+        return _from_entities(recipe, where, row)
     given = _column(row, data.input, where, "data.input")
     answer = _column(row, data.target, where, "data.target")
     fixed = repaired([given, answer]) if data.repair_encoding else [given, answer]
@@ -89,6 +102,57 @@ def _from_pair(recipe: Recipe, check: Check, where: str, row: Row) -> Draft | Dr
     slice_ = _slice(recipe, row, where, target)
     changed = fixed != [given, answer]
     return Draft(where, _id(recipe, row, where), text, turns, target, slice_, changed, grounded)
+
+
+def _from_entities(recipe: Recipe, where: str, row: Row) -> Draft | Dropped:
+    """A text and its entities, or tokens and their tags.
+
+    Encoding is repaired in tokens only: in a text, offsets would then point elsewhere.
+    """
+    data = recipe.data
+    given = _listed(_column(row, data.input, where, "data.input"))
+    answer = _listed(_column(row, data.target, where, "data.target"))
+    tokens: Any = given
+    if isinstance(given, list):
+        tokens = _tokens(cast("list[Any]", given), f"{where}: {data.input}")
+        tokens = repaired(tokens) if data.repair_encoding else tokens
+        text, spans = from_tokens(tokens, answer, f"{where}: {data.input}")
+        require_unicode(text, f"{where}: {data.input}")
+    else:
+        raw = given if isinstance(given, str) else ""
+        text = _text(given, f"{where}: {data.input}")
+        spans = from_entities(raw or text, answer or [], f"{where}: {data.target}")
+        lead = len(raw) - len(raw.lstrip())  # offsets count the space that ``_text`` takes away
+        spans = [Span(span.start - lead, span.end - lead, span.type) for span in spans]
+    if not text:
+        return Dropped(where, "empty input")
+    if any(span.start < 0 or span.end > len(text) for span in spans):
+        raise DataError(f"{where}: an entity is nothing but space", "Correct its offsets.")
+    target = answer_of(text, spans)
+    bounds = word_bounds(text)
+    whole = tagged(bounds, tags_of(bounds, spans)) == spans
+    turns = conversation(recipe.task, text, spoken(target))
+    slice_ = _slice(recipe, row, where, target)
+    changed = tokens != given
+    return Draft(where, _id(recipe, row, where), text, turns, target, slice_, changed, whole)
+
+
+def _listed(value: Any) -> Any:
+    """A list that CSV or SQL holds as JSON text, as a list; a text may begin with a bracket, too."""
+    if isinstance(value, str) and value.lstrip().startswith("["):
+        with suppress(ValueError, RecursionError):
+            return json.loads(value)
+    return value
+
+
+def _tokens(values: list[Any], where: str) -> list[str]:
+    for number, token in enumerate(values, start=1):
+        if not isinstance(token, str) or not token.strip():
+            raise DataError(
+                f"{where}: token {number} is {token!r}, not a word",
+                "Give a list of words with a list of as many tags, or a text with its entities.",
+            )
+    return values
 
 
 def _from_text(recipe: Recipe, check: Check, where: str, row: Row) -> Draft | Dropped:

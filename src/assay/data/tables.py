@@ -1,4 +1,4 @@
-"""Reads rows out of JSONL, CSV and Parquet files, line by line; every fault names file and line."""
+"""Reads rows out of JSONL, CSV, Parquet and CoNLL files; every fault names file and line."""
 
 from __future__ import annotations
 
@@ -23,7 +23,13 @@ def read_table(path: Path) -> Iterator[Located]:
 
     Raises ``DataError`` for a file that is missing, unreadable, empty, truncated or malformed.
     """
-    readers = {".jsonl": _jsonl, ".ndjson": _jsonl, ".csv": _csv, ".parquet": _parquet}
+    readers = {
+        ".jsonl": _jsonl,
+        ".ndjson": _jsonl,
+        ".csv": _csv,
+        ".parquet": _parquet,
+        ".conll": _conll,
+    }
     kind = Path(path.name.lower().removesuffix(".gz")).suffix
     with _read_faults(path):
         if not path.is_file():
@@ -31,7 +37,7 @@ def read_table(path: Path) -> Iterator[Located]:
         if kind not in readers or path.name.lower().endswith(".parquet.gz"):
             raise DataError(
                 f"{path}: not a kind of file that Assay reads",
-                "Give .jsonl (one JSON object a line) or .csv, perhaps with .gz, or .parquet.",
+                "Give .jsonl (one JSON object a line), .csv or .conll, perhaps with .gz, or .parquet.",
             )
         if path.stat().st_size == 0:
             raise DataError(f"{path}: the file is empty", "Give a file with rows.")
@@ -123,6 +129,29 @@ def _object(text: str, path: Path, number: int) -> Row:
             'Each line must be an object, like {"text": "…", "label": "…"}.',
         )
     return cast(Row, row)
+
+
+def _conll(path: Path) -> Iterator[Located]:
+    """A token and its tag a line, the first and the last of its cells; an empty line after a row."""
+    tokens: list[str] = []
+    tags: list[str] = []
+    first = 1
+    for number, text in _lines(path):
+        cells = text.split()
+        if cells and cells[0] != "-DOCSTART-":
+            if len(cells) < 2:
+                raise DataError(
+                    f"{path}:{number}: a token without a tag: {text.strip()[:60]!r}",
+                    "Each line holds a token and its tag; an empty line ends a sentence.",
+                )
+            first = first if tokens else number
+            tokens.append(cells[0])
+            tags.append(cells[-1])
+        elif tokens:
+            yield f"{path}:{first}", {"tokens": tokens, "tags": tags}
+            tokens, tags = [], []
+    if tokens:
+        yield f"{path}:{first}", {"tokens": tokens, "tags": tags}
 
 
 def _csv(path: Path) -> Iterator[Located]:

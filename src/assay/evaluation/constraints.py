@@ -12,11 +12,13 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
+from itertools import pairwise
 from typing import Any, Protocol
 
 import numpy as np
 
 from assay.data.grounding import grounded_schema
+from assay.data.spans import Span, answer_of, spans_of
 from assay.errors import ConstraintError
 from assay.recipe.schema import Task
 
@@ -245,6 +247,20 @@ def label_trie(task: Task, labels: Sequence[str], tokenizer: Any) -> LabelTrie:
     return LabelTrie(tokenizer(texts, add_special_tokens=False)["input_ids"])
 
 
+def spoken_task(task: Task, labels: Sequence[str]) -> Task:
+    """The task as a language model does it: entities are JSON, without ``start``, in its words."""
+    if task.output != "entities":
+        return task
+    entity = {
+        "type": "object",
+        "properties": {"type": {"enum": list(labels)}, "text": {"type": "string"}},
+        "required": ["type", "text"],
+        "additionalProperties": False,
+    }
+    schema = {"type": "array", "items": entity}
+    return task.model_copy(update={"output": "json", "json_schema": schema, "grounded": True})
+
+
 def compile_constraint(task: Task, tokenizer: Any) -> Constraint | None:
     """The constraint of a task that generates, or None for free text.
 
@@ -302,6 +318,26 @@ def validate(task: Task, labels: Sequence[str], text: str, source: str) -> Any:
         if text not in labels:
             raise ConstraintError(f'"{text[:80]}" is not one of the {len(labels)} labels')
         return text
+    if task.output == "entities":
+        return _entities(labels, text, source)
     if task.regex is not None and not re.fullmatch(task.regex, text):
         raise ConstraintError(f'"{text[:80]}" does not match task.regex')
     return text
+
+
+def _entities(labels: Sequence[str], text: str, source: str) -> tuple[Span, ...]:
+    """The spans that an answer names: of known types, where it says, none on another."""
+    try:
+        spans = spans_of(text)
+    except ValueError as error:
+        raise ConstraintError(f"the answer is not a list of entities: {error}") from error
+    unknown = sorted({span.type for span in spans} - set(labels))
+    if unknown:
+        raise ConstraintError(f'"{unknown[0]}" is not one of the {len(labels)} types')
+    if any(not 0 <= span.start < span.end for span in spans):
+        raise ConstraintError("an entity without words")
+    if any(one.end > other.start for one, other in pairwise(spans)):
+        raise ConstraintError("two entities overlap, or stand in another order than in the text")
+    if answer_of(source, spans) != text:
+        raise ConstraintError("an entity is not what the text says at its place")
+    return spans

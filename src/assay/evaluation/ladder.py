@@ -31,7 +31,7 @@ from assay.recipe.schema import Base, Recipe
 from assay.recipe.schema import Rung as RungSettings
 
 # From cheapest to dearest to serve, as measured per item on a CPU (docs/results.md).
-SERVING_ORDER = ("majority", "tfidf", "nearest", "embedding", "encoder", "llm")
+SERVING_ORDER = ("majority", "dictionary", "tfidf", "nearest", "embedding", "encoder", "llm")
 NEEDS_BASE = ("embedding", "encoder", "llm")
 
 
@@ -126,10 +126,17 @@ def _answer_base(climb: Climb, rung: RungSettings, split: str, path: Path) -> An
         name = f"{climb.pool.ref(base).name}, untrained"
     else:
         from assay.evaluation.rungs.linear import EmbeddingLogistic
+        from assay.evaluation.rungs.tagger import Untrained
 
         embedder = climb.pool.embedder(base)
-        untrained = EmbeddingLogistic.zero_shot(card, embedder, climb.progress)
         name = f"{climb.pool.ref(base).name}, label names only"
+        if climb.recipe.task.output == "entities":
+            untrained, name = (
+                Untrained(card, embedder),
+                f"{climb.pool.ref(base).name}, type names only",
+            )
+        else:
+            untrained = EmbeddingLogistic.zero_shot(card, embedder, climb.progress)
     answers = answer(name, untrained, examples, climb.progress)
     _save_answers(path, answers)
     return answers
@@ -173,21 +180,32 @@ def _fit(climb: Climb, settings: RungSettings, folder: Path) -> Rung:
     training = settings.training or recipe.training
     base = rung_base(recipe, settings)
     if base is None:
+        from assay.evaluation.rungs.dictionary import Dictionary
         from assay.evaluation.rungs.linear import TfidfLogistic
         from assay.evaluation.rungs.simple import Majority, Nearest
 
-        makers = {"majority": Majority.fit, "nearest": Nearest.fit, "tfidf": TfidfLogistic.fit}
+        makers = {
+            "majority": Majority.fit,
+            "dictionary": Dictionary.fit,
+            "nearest": Nearest.fit,
+            "tfidf": TfidfLogistic.fit,
+        }
         return makers[settings.kind](card, splits.train)
+    tags = recipe.task.output == "entities"
     if settings.kind == "embedding":
         from assay.evaluation.rungs.linear import EmbeddingLogistic
+        from assay.evaluation.rungs.tagger import FrozenTagger
 
-        return EmbeddingLogistic.fit(card, splits.train, climb.pool.embedder(base), progress)
+        frozen = FrozenTagger if tags else EmbeddingLogistic
+        return frozen.fit(card, splits.train, climb.pool.embedder(base), progress)
     if settings.kind == "encoder":
         from assay.evaluation.rungs.encoder import FineTunedEncoder
+        from assay.evaluation.rungs.tagger import FineTunedTagger
         from assay.models.load import load_embedder
 
         own = load_embedder(climb.pool.ref(base), progress)
-        return FineTunedEncoder.fit(
+        tuned = FineTunedTagger if tags else FineTunedEncoder
+        return tuned.fit(
             card, splits.train, splits.validation, own, settings.adapter, training, folder, progress
         )
     from assay.evaluation.rungs.llm import LanguageModel
@@ -205,13 +223,13 @@ def _fit(climb: Climb, settings: RungSettings, folder: Path) -> Rung:
 
 
 def _calibrated(climb: Climb, rung: Rung, answers: Answers) -> Answers:
-    """Fit the confidence on validation only: a temperature for labels, Platt scaling for JSON.
+    """Fit the confidence on validation only: a temperature for labels, else Platt scaling.
 
     The answers stay, with the confidence that the rung has from now on.
     """
     card: Card = rung.card
     examples = climb.splits.validation
-    if card.labels and card.kind not in ("majority", "nearest"):
+    if card.task.output == "label" and card.kind not in ("majority", "nearest"):
         scores = np.array([prediction.scores for prediction in answers.predictions])
         temperature = fit_temperature(scores, label_indices(card.labels, examples))
         rung.card = card.model_copy(update={"temperature": temperature})
@@ -222,11 +240,12 @@ def _calibrated(climb: Climb, rung: Rung, answers: Answers) -> Answers:
             )
             for p, row in zip(answers.predictions, at_temperature(scores, temperature), strict=True)
         ]
-    elif card.task.output == "json" and card.kind == "llm":
-        generative: Any = rung  # it remembers what it just answered
-        pairs = generative.logprobs(examples, climb.progress)
-        right = [text == example.target for (text, _), example in zip(pairs, examples, strict=True)]
-        platt = fit_platt(np.array([logprob for _, logprob in pairs]), np.array(right))
+    elif card.task.output in ("json", "entities") and hasattr(rung, "logprobs"):
+        likely: Any = rung  # a language model remembers what it just answered
+        logprobs = likely.logprobs(examples, climb.progress)
+        pairs = zip(answers.predictions, examples, strict=True)
+        right = [said.valid and said.output == example.target for said, example in pairs]
+        platt = fit_platt(np.array(logprobs), np.array(right))
         rung.card = card.model_copy(update={"platt": platt})
         predictions = rung.predict(examples, climb.progress)
     else:

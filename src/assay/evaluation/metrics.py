@@ -9,7 +9,7 @@ import json
 import re
 import string
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from assay.data.records import Example
+from assay.data.spans import Span, spans_of
 from assay.errors import ConstraintError, DataError
 from assay.evaluation import calibration
 from assay.evaluation.compare import Array, Statistic, is_binary, mean
@@ -32,8 +33,18 @@ STAND_IN = {
     "slot_precision": "slot_f1",
     "slot_recall": "slot_f1",
     "slot_f1": "slot_f1",
+    "span_precision": "span_f1",
+    "span_recall": "span_f1",
+    "span_f1": "span_f1",
+    "overlap_f1": "overlap_f1",
+    "span_macro_f1": "span_f1",
 }
-CORRECT = {"label": "accuracy", "json": "exact_match", "text": "exact_match"}
+CORRECT = {
+    "label": "accuracy",
+    "entities": "exact_match",
+    "json": "exact_match",
+    "text": "exact_match",
+}
 
 
 @dataclass(frozen=True)
@@ -90,6 +101,8 @@ def score(
     check_aligned(examples, predictions)
     if task.output == "label":
         parts = _label(labels, examples, predictions)
+    elif task.output == "entities":
+        parts = _entities(labels, examples, predictions)
     elif task.output == "json":
         parts = _json(task, examples, predictions)
     elif task.template == "plain":
@@ -227,16 +240,22 @@ def _classes(
     np.add.at(matrix, (target, answer), 1)
     true, given = matrix.sum(axis=1)[:count], matrix.sum(axis=0)[:count]
     hits = np.diag(matrix)[:count]
-    f1 = _ratio(2 * hits, true + given)
-    rows = zip(names, _ratio(hits, given), _ratio(hits, true), f1, true, strict=True)
-    per_class = [
-        {"label": n, "precision": float(p), "recall": float(r), "f1": float(f), "support": int(s)}
-        for n, p, r, f, s in rows
-    ]
+    per_class = _per_class(names, hits, given, true)
     shown = [*names, INVALID] if matrix[:, count].any() else names
     kept = matrix[: len(shown), : len(shown)]
     confusion = {"labels": list(shown), "matrix": kept.tolist()}
     return per_class, confusion, _macro_f1(target, answer, count)
+
+
+def _per_class(
+    names: Sequence[str], hits: NDArray[Any], given: NDArray[Any], true: NDArray[Any]
+) -> list[dict[str, Any]]:
+    f1 = _ratio(2 * hits, true + given)
+    rows = zip(names, _ratio(hits, given), _ratio(hits, true), f1, true, strict=True)
+    return [
+        {"label": n, "precision": float(p), "recall": float(r), "f1": float(f), "support": int(s)}
+        for n, p, r, f, s in rows
+    ]
 
 
 def _ratio(part: NDArray[Any], whole: NDArray[Any]) -> Array:
@@ -257,12 +276,17 @@ def _macro_f1(target: NDArray[np.intp], answer: NDArray[np.intp], count: int) ->
     i = np.concatenate([row for row, _ in where])
     j = np.concatenate([column for _, column in where])
     columns = sparse.csr_array((np.ones(len(i)), (i, j)), shape=(len(target), 3 * count))
+    return _mean_f1(columns, count)
+
+
+def _mean_f1(columns: sparse.csr_array, count: int) -> Statistic:
+    """Mean F1 of the classes that have items; columns are hits, answers and targets, each [K]."""
 
     def combine(sums: Array) -> Array:
         hits, given, true = sums[:, :count], sums[:, count : 2 * count], sums[:, 2 * count :]
         f1 = _ratio(2 * hits, given + true)
         present = true > 0
-        return np.where(present, f1, 0.0).sum(axis=1) / present.sum(axis=1)
+        return _ratio(np.where(present, f1, 0.0).sum(axis=1), present.sum(axis=1))
 
     return Statistic(columns, combine)
 
@@ -380,6 +404,112 @@ SLOT_METRICS: dict[str, Callable[[Array], Array]] = {
     "slot_recall": _micro_recall,
     "slot_f1": _micro_f1,
 }
+
+
+# --- entities ---------------------------------------------------------------------------------
+
+
+def _entities(
+    labels: Sequence[str], examples: Sequence[Example], predictions: Sequence[Prediction]
+) -> _Parts:
+    """Entities with their exact bounds and type, and those that only overlap with their type's.
+
+    Answers overlap nowhere, so this is what seqeval computes from their tags, strictly or not.
+    """
+    wanted = [_spans(e.target, f"item {e.id!r}: the target", DataError) for e in examples]
+    found = [
+        _spans(p.output, f"item {p.id!r}: an answer marked valid", ConstraintError)
+        if p.valid
+        else ()
+        for p in predictions
+    ]
+    rows = list(zip(wanted, found, (not p.valid for p in predictions), strict=True))
+    exact = _counts((len(set(w) & set(f)), len(f), len(w), invalid) for w, f, invalid in rows)
+    near = _counts((_overlapping(w, f), len(f), len(w), invalid) for w, f, invalid in rows)
+    right = [set(w) == set(f) and not invalid for w, f, invalid in rows]
+    columns = sparse.csr_array(exact)
+    per_class, confusion = _types(list(labels), wanted, found)
+    return _Parts(
+        {
+            "exact_match": np.array(right, dtype=np.float64),
+            "span_f1": _micro_f1(exact),
+            "overlap_f1": _micro_f1(near),
+        },
+        {
+            "span_precision": Statistic(columns, _micro_precision),
+            "span_recall": Statistic(columns, _micro_recall),
+            "span_f1": Statistic(columns, _micro_f1),
+            "overlap_f1": Statistic(sparse.csr_array(near), _micro_f1),
+            "span_macro_f1": _mean_f1(_by_type(list(labels), wanted, found), len(labels)),
+        },
+        per_class,
+        confusion,
+        {"overlap_f1": "an entity counts if it overlaps one of the same type"},
+    )
+
+
+def _spans(
+    text: str, what: str, error: type[DataError] | type[ConstraintError]
+) -> tuple[Span, ...]:
+    try:
+        return spans_of(text)
+    except ValueError as fault:
+        raise error(f"{what} does not list entities ({fault})", "Correct it.") from fault
+
+
+def _counts(rows: Iterable[tuple[int, int, int, bool]]) -> Array:
+    """From hits, found, wanted, invalid of each item: the columns of ``_micro_f1``, [N, 4]."""
+    return np.array([(h, f - h, w - h, i) for h, f, w, i in rows], dtype=np.float64)
+
+
+def _overlapping(wanted: Sequence[Span], found: Sequence[Span]) -> int:
+    """Pairs of overlapping spans of one type, each span in one pair at most; both sorted."""
+    hits = w = f = 0
+    while w < len(wanted) and f < len(found):
+        one, other = wanted[w], found[f]
+        hit = one.type == other.type and one.start < other.end and other.start < one.end
+        hits += hit
+        if hit or one.end <= other.end:
+            w += 1
+        if hit or one.end > other.end:
+            f += 1
+    return hits
+
+
+def _by_type(
+    labels: list[str], wanted: Sequence[Sequence[Span]], found: Sequence[Sequence[Span]]
+) -> sparse.csr_array:
+    """Hits, answers and targets of each type, [N, 3K]."""
+    index = {label: i for i, label in enumerate(labels)}
+    count = len(labels)
+    cells = [
+        (row, index[span.type] + block * count)
+        for row, (true, given) in enumerate(zip(wanted, found, strict=True))
+        for block, spans in enumerate((set(true) & set(given), given, true))
+        for span in spans
+    ]
+    i, j = ([cell[side] for cell in cells] for side in (0, 1))
+    shape = (len(wanted), 3 * count)
+    return sparse.csr_array((np.ones(len(cells)), (i, j)), shape=shape)
+
+
+def _types(
+    labels: list[str], wanted: Sequence[Sequence[Span]], found: Sequence[Sequence[Span]]
+) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    """Per-type table, and which type was given to the words of which, ``(none)`` included."""
+    names = [*labels, NO_CLASS]
+    index = {name: i for i, name in enumerate(names)}
+    matrix = np.zeros((len(names), len(names)), dtype=np.int64)
+    for true, given in zip(wanted, found, strict=True):
+        said = {(span.start, span.end): span.type for span in given}
+        for span in true:
+            answer = said.pop((span.start, span.end), NO_CLASS)
+            matrix[index[span.type], index[answer]] += 1
+        for kind in said.values():
+            matrix[index[NO_CLASS], index[kind]] += 1
+    count = len(labels)
+    hits, true, given = np.diag(matrix)[:count], matrix.sum(1)[:count], matrix.sum(0)[:count]
+    return _per_class(labels, hits, given, true), {"labels": names, "matrix": matrix.tolist()}
 
 
 # --- text -------------------------------------------------------------------------------------

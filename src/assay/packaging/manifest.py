@@ -22,6 +22,7 @@ from assay.packaging.fields import (
     faults,
     parse_canonical,
 )
+from assay.recipe.schema import Output
 
 FORMAT = 1
 MANIFEST = "manifest.json"
@@ -34,8 +35,10 @@ class Specialist(Strict):
     """The trained thing: which rung it is and what comes out of it."""
 
     kind: Line
-    output: Literal["label", "json", "text"]
-    labels: Count = Field(0, description="Size of the label set; 0 when the output is not a label.")
+    output: Output
+    labels: Count = Field(
+        0, description="Size of the label set, or types of entities; 0 for other outputs."
+    )
     languages: list[Line] | None = None
 
 

@@ -10,7 +10,7 @@ from assay.errors import RecipeError, did_you_mean
 from assay.recipe.tree import plain
 from assay.recipe.yaml_lines import parse
 
-DATA_FILES = (".jsonl", ".csv", ".parquet", ".gz")
+DATA_FILES = (".jsonl", ".csv", ".parquet", ".conll", ".gz")
 FOLDER = Path(__file__).resolve().parents[1] / "catalogue"
 
 

@@ -27,6 +27,16 @@ METRICS: dict[str, tuple[str, ...]] = {
         "slot_f1",
         *CONFIDENCE_METRICS,
     ),
+    "entities": (
+        "exact_match",
+        "span_precision",
+        "span_recall",
+        "span_f1",
+        "span_macro_f1",
+        "overlap_f1",
+        "valid",
+        *CONFIDENCE_METRICS,
+    ),
     "text": ("exact_match", "token_f1", "chrf", "valid", *CONFIDENCE_METRICS),
     "plain": ("compression", "bits_per_byte", "valid"),
 }
@@ -36,7 +46,7 @@ NEEDED_FIELD = {  # of task, for a metric to be computed
     "slot_recall": "slots_field",
     "slot_f1": "slots_field",
 }
-WITHOUT_BASE = ("majority", "tfidf", "nearest")
+WITHOUT_BASE = ("majority", "dictionary", "tfidf", "nearest")
 TRAINED_BY_THE_LOOP = ("encoder", "llm")
 WITHOUT_EFFECT = {"encoder": ("packing", "activation_checkpointing"), "llm": ("word_dropout",)}
 

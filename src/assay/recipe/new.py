@@ -45,6 +45,9 @@ TASKS = {
   system: ""        # an instruction before every input; every token of it costs time
   prompt: "{input}"
 """,
+    "entities": """\
+  system: List the named entities.   # for an llm; the other rungs do not read it
+""",
     "json": """\
   system: Reply with JSON.   # short: every token of it costs time
   # intent_field: intent     # a top-level key to score as the class (intent_accuracy)
@@ -90,6 +93,18 @@ ladder:
     training: {epochs: 10, batch: 32, learning_rate: 3e-4}
   - kind: llm           # LoRA on `base`
 """
+ENTITY_LADDER = """
+# From cheapest to dearest to serve; the first that passes the gate is shipped.
+ladder:
+  - kind: majority      # always the commonest answer, mostly no entity: the floor
+  - kind: dictionary    # what the training rows name, looked up: trains in a second
+  - kind: embedding     # a frozen encoder's words and logistic regression
+    base: {model: all-minilm-l6-v2}
+  - kind: encoder       # the same encoder, all of it trained to tag words
+    base: {model: all-minilm-l6-v2}
+    training: {epochs: 4, batch: 32, learning_rate: 3e-4}
+  - kind: llm           # LoRA on `base`, writing the entities as JSON
+"""
 OTHER_LADDER = """
 # From cheapest to dearest to serve; the first that passes the gate is shipped.
 ladder:
@@ -115,6 +130,10 @@ GATES = {
     "label": """\
   primary: accuracy
   thresholds: {accuracy: 0.90}
+""",
+    "entities": """\
+  primary: span_f1      # an entity counts with its exact words and type
+  thresholds: {span_f1: 0.80}
 """,
     "json": """\
   primary: exact_match
@@ -184,7 +203,7 @@ def starter(file: str, name: str, found: Sniffed, data: str) -> str:
             messages=inline(found.messages),
         ),
         f"  id: {inline(found.id)}\n" if found.id else "",
-        LABEL_LADDER if found.output == "label" else OTHER_LADDER,
+        {"label": LABEL_LADDER, "entities": ENTITY_LADDER}.get(found.output, OTHER_LADDER),
         TRAINING,
         GATES[found.output],
         PROFILES,

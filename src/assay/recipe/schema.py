@@ -10,7 +10,15 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-RungKind = Literal["majority", "tfidf", "nearest", "embedding", "encoder", "llm"]
+RungKind = Literal["majority", "dictionary", "tfidf", "nearest", "embedding", "encoder", "llm"]
+Output = Literal["label", "entities", "json", "text"]
+OUTPUTS: dict[str, tuple[str, ...]] = {  # of a task, that a kind of rung can give; others: any
+    "dictionary": ("entities",),
+    "tfidf": ("label",),
+    "nearest": ("label", "json", "text"),
+    "embedding": ("label", "entities"),
+    "encoder": ("label", "entities"),
+}
 Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
 PositiveInt = Annotated[int, Field(ge=1)]
 
@@ -24,8 +32,8 @@ class Section(BaseModel):
 class Task(Section):
     """What goes in and what must come out."""
 
-    output: Literal["label", "json", "text"] = Field(
-        description="label: one of a fixed set. json: an object valid under `schema`. text: free."
+    output: Output = Field(
+        description="label: one of a fixed set. entities: the words that name something, and what. json: an object valid under `schema`. text: free."
     )
     system: str = Field(
         default="", description="System instruction put before every input; part of the prompt."
@@ -83,6 +91,8 @@ class Task(Section):
             raise ValueError("`prompt` must contain {input}")
         if "{target}" not in self.answer:
             raise ValueError("`answer` must contain {target}")
+        if self.output == "entities" and self.answer != "{target}":
+            raise ValueError("`answer` has no effect with output: entities")
         return self
 
 
@@ -106,7 +116,8 @@ class Source(Section):
     """One table of records."""
 
     path: str | None = Field(
-        default=None, description="JSONL, CSV or Parquet file (.gz too); relative to the recipe."
+        default=None,
+        description="JSONL, CSV, Parquet or CoNLL file (.gz too); relative to the recipe.",
     )
     dataset: str | None = Field(
         default=None, description="A dataset shipped with Assay, e.g. banking77/train."
@@ -155,7 +166,8 @@ class Data(Section):
     )
     input: str = Field(default="text", description="Column with the input (pairs), or the text.")
     target: str = Field(
-        default="label", description="Column with the target (pairs); JSON targets may be objects."
+        default="label",
+        description="Column with the target (pairs); JSON targets may be objects. Entities: a list of {type, start, end} or {type, text}, or IOB tags where the input is a list of tokens.",
     )
     messages: str = Field(
         default="messages", description="Column with the list of {role, content} turns (messages)."
@@ -367,9 +379,13 @@ class Recipe(Section):
         kinds = [rung.kind for rung in self.ladder]
         if len(set(kinds)) != len(kinds):
             raise ValueError(f"ladder: each kind of rung may appear once (got {', '.join(kinds)})")
-        only_labels = {"tfidf", "embedding", "encoder"} & set(kinds)
-        if self.task.output != "label" and only_labels:
-            raise ValueError(f"ladder: {', '.join(sorted(only_labels))} need task.output: label")
+        output = self.task.output
+        for kind in kinds:
+            if output not in OUTPUTS.get(kind, (output,)):
+                need = " or ".join(OUTPUTS[kind])
+                raise ValueError(f"ladder: {kind} needs task.output: {need}")
+        if output == "entities" and self.data.format != "pairs":
+            raise ValueError("task.output: entities needs data.format: pairs")
         if (self.data.format == "text") != (self.task.template == "plain"):
             raise ValueError("data.format: text and task.template: plain go together")
         if self.data.format == "text" and kinds != ["llm"]:

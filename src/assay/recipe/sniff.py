@@ -5,18 +5,19 @@ from __future__ import annotations
 import csv
 import gzip
 import json
-from collections.abc import Generator, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from itertools import islice
+from itertools import groupby, islice
 from pathlib import Path
-from typing import IO, Any, Literal, cast
+from typing import IO, Any, cast
 
 from assay.errors import DataError
+from assay.recipe.schema import Output
 
 SAMPLE = 2_000  # rows looked at
 MOST_LABELS = 200  # more distinct targets than this are not a label set
-READABLE = (".jsonl", ".csv", ".parquet")
+READABLE = (".jsonl", ".csv", ".parquet", ".conll")
 INPUTS = ("text", "input", "question", "prompt", "query", "utterance", "sentence", "review", "body")
 TARGETS = ("label", "target", "intent", "category", "class", "answer", "output", "response")
 
@@ -29,7 +30,7 @@ class Sniffed:
 
     columns: tuple[str, ...]
     rows: int  # looked at, at most SAMPLE
-    output: Literal["label", "json", "text"]
+    output: Output
     reason: str
     input: str = ""  # empty when the rows are messages
     target: str = ""
@@ -39,7 +40,7 @@ class Sniffed:
 
 
 def sniff(path: Path) -> Sniffed:
-    """Propose columns and kind of output from the first rows of a JSONL, CSV or Parquet file.
+    """Propose columns and kind of output from the first rows of a JSONL, CSV, Parquet or CoNLL file.
 
     Raises:
         DataError: the file is missing, empty, malformed, has one row, or one column only.
@@ -57,7 +58,55 @@ def sniff(path: Path) -> Sniffed:
             f"{path}: only one column ({', '.join(columns)}); an input and a target are needed",
             "Add a column with the expected answer, or chat turns in a column `messages`.",
         )
-    return _pairs(rows, columns)
+    return _entities(rows, columns) or _pairs(rows, columns)
+
+
+def _entities(rows: list[Row], columns: tuple[str, ...]) -> Sniffed | None:
+    """Tokens with IOB tags, or a text with its entities."""
+    found = {name: [_listed(row.get(name)) for row in rows] for name in columns}
+    tags = next((name for name in columns if _are_lists(found[name], _is_tag)), None)
+    if tags is not None:
+        words = [name for name in columns if name != tags and _are_lists(found[name], _is_word)]
+        name = next((n for n in words if _as_long(found[n], found[tags])), None)
+        if name is not None:
+            reason = f"`{tags}` holds a tag for each of `{name}`"
+            return Sniffed(columns, len(rows), "entities", reason, name, tags)
+    listed = next((name for name in columns if _are_lists(found[name], _is_entity)), None)
+    texts = [name for name in columns if all(isinstance(row.get(name), str) for row in rows)]
+    text = _named(INPUTS, texts) or max(texts, key=lambda name: _length(rows, name), default=None)
+    if listed is None or text is None:
+        return None
+    reason = f"`{listed}` lists entities of `{text}`"
+    return Sniffed(columns, len(rows), "entities", reason, text, listed)
+
+
+def _are_lists(values: list[Any], is_one: Callable[[Any], bool]) -> bool:
+    """Whether all are lists of such values, and not all are empty."""
+    return all(isinstance(v, list) and all(map(is_one, v)) for v in values) and any(values)
+
+
+def _as_long(values: list[list[Any]], others: list[list[Any]]) -> bool:
+    return all(len(value) == len(other) for value, other in zip(values, others, strict=True))
+
+
+def _is_tag(value: Any) -> bool:
+    return isinstance(value, str) and (value == "O" or value[:2] in ("B-", "I-"))
+
+
+def _is_word(value: Any) -> bool:
+    return isinstance(value, str)
+
+
+def _is_entity(value: Any) -> bool:
+    return isinstance(value, dict) and ("type" in value or "label" in value)
+
+
+def _listed(value: Any) -> Any:
+    """The JSON list that ``value`` is or spells."""
+    if isinstance(value, str) and value.lstrip().startswith("["):
+        with suppress(json.JSONDecodeError):
+            return json.loads(value)
+    return value
 
 
 def _pairs(rows: list[Row], columns: tuple[str, ...]) -> Sniffed:
@@ -76,9 +125,7 @@ def _pairs(rows: list[Row], columns: tuple[str, ...]) -> Sniffed:
     return Sniffed(columns, len(rows), output, reason, text, target, id=identity, schema=schema)
 
 
-def _output(
-    rows: list[Row], target: str
-) -> tuple[Literal["label", "json", "text"], str, dict[str, Any] | None]:
+def _output(rows: list[Row], target: str) -> tuple[Output, str, dict[str, Any] | None]:
     values = [row.get(target) for row in rows]
     objects = [found for found in map(_object, values) if found is not None]
     if len(objects) == len(values):
@@ -120,7 +167,7 @@ def _sample(path: Path) -> list[Row]:
     try:
         if path.stat().st_size == 0:
             raise DataError(f"{path}: the file is empty", "Give a file with rows.")
-        readers = {".jsonl": _jsonl, ".csv": _csv, ".parquet": _parquet}
+        readers = {".jsonl": _jsonl, ".csv": _csv, ".parquet": _parquet, ".conll": _conll}
         return list(islice(readers[kind](path), SAMPLE))
     except FileNotFoundError as error:
         raise DataError(f"{path}: no such file", "Check the path.") from error
@@ -169,6 +216,17 @@ def _csv(path: Path) -> Iterator[Row]:
         except csv.Error as error:
             cause = f"{path}:{reader.reader.line_num}: not CSV: {error}"
             raise DataError(cause, "Quote cells that hold commas or line breaks.") from error
+
+
+def _conll(path: Path) -> Iterator[Row]:
+    with _text(path) as handle:
+        cells = (line.split() for line in handle)
+        for filled, sentence in groupby(
+            cells, key=lambda row: bool(row) and row[0] != "-DOCSTART-"
+        ):
+            if filled:
+                rows = list(sentence)
+                yield {"tokens": [row[0] for row in rows], "tags": [row[-1] for row in rows]}
 
 
 def _parquet(path: Path) -> Iterator[Row]:

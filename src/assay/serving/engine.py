@@ -88,7 +88,8 @@ class Specialist:
         """
         from assay.evaluation.rungs.llm import LanguageModel
 
-        if isinstance(self.rung, LanguageModel) and self.card.task.output != "label":
+        whole = self.card.task.output in ("label", "entities")  # known when all of it is
+        if isinstance(self.rung, LanguageModel) and not whole:
             return (yield from self.rung.stream(self.example(turns)))
         yield self.answer(turns).text
         return False

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 from assay.data.records import Example, Turn
@@ -21,6 +22,7 @@ from assay.errors import TrainingError
 from assay.evaluation.predictions import Rung
 from assay.evaluation.rungs import load_rung
 from assay.evaluation.rungs.llm import LanguageModel, is_whole_text
+from assay.evaluation.rungs.tagger import Tagger
 from assay.models.logits import logits_at
 from assay.models.lora import merge
 from assay.models.pool import BasePool, SharedCausal
@@ -37,7 +39,7 @@ class _Said:
     """What a rung answered: tokens of a language model, else the answer as a whole."""
 
     answers: list[Sequence[int | str]]
-    logits: torch.Tensor | None  # [N, vocabulary] after each prompt, or scores [N, labels]
+    logits: torch.Tensor | None  # [N, vocabulary] after each prompt; scores [N, labels]; of words
 
     @staticmethod
     def joined(parts: Sequence[_Said]) -> _Said:
@@ -118,6 +120,9 @@ def _ask(rung: Rung, items: Sequence[Example], progress: Progress) -> _Said:
         if rung.card.task.output != "label":
             answers = [answer.tokens for answer in rung.answers(items, progress)]
         return _Said(answers, _next_logits(rung, [rung.encode(item.prompt) for item in items]))
+    if isinstance(rung, Tagger):
+        words = rung.scores([item.text for item in items], progress)
+        return _Said(answers, torch.from_numpy(np.concatenate(words)))
     scores = [prediction.scores for prediction in predictions if prediction.scores is not None]
     return _Said(answers, torch.tensor(scores, dtype=torch.float64) if scores else None)
 

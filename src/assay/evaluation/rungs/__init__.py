@@ -39,22 +39,30 @@ def _load(folder: Path, progress: Progress, pool: BasePool) -> Rung:
         from assay.evaluation.rungs.simple import Majority, Nearest
 
         return (Majority if card.kind == "majority" else Nearest).load(folder, card)
+    if card.kind == "dictionary":
+        from assay.evaluation.rungs.dictionary import Dictionary
+
+        return Dictionary.load(folder, card)
     if card.kind == "tfidf":
         from assay.evaluation.rungs.linear import TfidfLogistic
 
         return TfidfLogistic.load(folder, card)
     base = _base(card)
+    tags = card.task.output == "entities"
     if card.kind == "embedding":
         from assay.evaluation.rungs.linear import EmbeddingLogistic
+        from assay.evaluation.rungs.tagger import FrozenTagger
 
-        return EmbeddingLogistic.load(folder, card, pool.embedder(base.as_base(), base.digest))
+        kind = FrozenTagger if tags else EmbeddingLogistic
+        return kind.load(folder, card, pool.embedder(base.as_base(), base.digest))
     if card.kind == "encoder":
         from assay.evaluation.rungs.encoder import FineTunedEncoder
+        from assay.evaluation.rungs.tagger import FineTunedTagger
         from assay.models.load import load_embedder
 
         # Its weights are its own, so it must not share the pool's frozen encoder.
         own = load_embedder(pool.ref(base.as_base(), base.digest), progress)
-        return FineTunedEncoder.load(folder, card, own)
+        return (FineTunedTagger if tags else FineTunedEncoder).load(folder, card, own)
     from assay.evaluation.rungs.llm import LanguageModel
 
     return LanguageModel.load(folder, card, pool.causal(base.as_base(), base.digest))

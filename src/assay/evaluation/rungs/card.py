@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from assay import files
@@ -48,6 +49,17 @@ class Card(BaseModel):
     template_digest: str | None = None
     temperature: float = 1.0
     platt: tuple[float, float] | None = None
+
+    def confidence(self, logprob: float) -> float | None:
+        """Calibrated probability that an answer is right, if a calibration was fitted.
+
+        The likelihood of a sequence is not a confidence by itself; two parameters fitted on
+        validation make it one (Platt scaling).
+        """
+        if self.platt is None:
+            return None
+        slope, offset = self.platt
+        return float(1 / (1 + np.exp(-(slope * logprob + offset))))
 
     def write(self, folder: Path) -> None:
         """Write ``rung.json``."""

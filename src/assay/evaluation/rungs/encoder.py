@@ -5,27 +5,24 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 from safetensors.torch import load_file, save_file
 
 from assay.data.records import Example
-from assay.errors import TrainingError
 from assay.evaluation.predictions import Prediction
 from assay.evaluation.rungs.card import Card
+from assay.evaluation.rungs.finetune import fine_tune, objective_of
 from assay.evaluation.rungs.linear import fit_head, from_logits, label_indices
 from assay.models.embed import embed
 from assay.models.load import Embedder
-from assay.models.lora import attach
 from assay.observability.progress import Progress
 from assay.recipe.schema import Adapter, Training
-from assay.training.engine import Engine, Fitted
+from assay.training.engine import Fitted
 from assay.training.objectives.classify import Classify, EncoderClassifier, LabelledText
 
 WEIGHTS = "encoder.safetensors"
-SHARES = (1.0, 0.8, 0.6, 0.4)  # of the way from frozen to trained
 MAX_TOKENS = 256
 
 
@@ -62,29 +59,17 @@ class FineTunedEncoder:
         network = _network(embedder, len(card.labels))
         network.head.weight.data.copy_(torch.from_numpy(weights))
         network.head.bias.data.copy_(torch.from_numpy(bias))
-        if adapter is None:
-            embedder.model.requires_grad_(True)
-        else:
-            network.encoder = attach(embedder.model, adapter, seed=settings.seed, task=None)
-        # The pooler is not used. Word vectors stay: they are half of a small encoder, a quarter of
-        # each step's time, and words that training never shows keep their place among the others.
-        for name, parameter in network.named_parameters():
-            if ".pooler." in name or ".word_embeddings." in name:
-                parameter.requires_grad_(False)
-        objective = _objective(embedder, settings)
-        engine = Engine(
-            network, objective, settings, folder, progress, title="training the encoder"
-        )
         items = _items(embedder, card.labels, train)
-        held_out = _items(embedder, card.labels, validation[: settings.validation_items])
-        before = {n: p.detach().clone() for n, p in network.named_parameters() if p.requires_grad}
-        fitted = engine.fit(items, held_out)
-        if adapter is not None:
-            merged: Any = network.encoder
-            network.encoder = merged.merge_and_unload()
-        else:
-            share = _blend(engine, before, _items(embedder, card.labels, validation))
-            progress.say(f"weights {share:.0%} of the way from frozen to trained validate best")
+        fitted = fine_tune(
+            network,
+            objective_of(Classify, embedder, settings),
+            items,
+            _items(embedder, card.labels, validation),
+            adapter,
+            settings,
+            folder,
+            progress,
+        )
         rung = FineTunedEncoder(card, embedder, network)
         full = [e.text for e, i in zip(train, items, strict=True) if len(i.tokens) == MAX_TOKENS]
         cut = sum(len(embedder.tokenizer(text)["input_ids"]) > MAX_TOKENS for text in full)
@@ -132,50 +117,6 @@ class FineTunedEncoder:
         network = _network(embedder, len(card.labels))
         network.load_state_dict(load_file(folder / WEIGHTS), strict=True)
         return FineTunedEncoder(card, embedder, network)
-
-
-def _blend(
-    engine: Engine[LabelledText],
-    before: dict[str, torch.Tensor],
-    held_out: Sequence[LabelledText],
-) -> float:
-    """Move the weights back towards where they started; returns the share of the way kept.
-
-    Between a frozen encoder with its own head and the trained one lie weights that generalise
-    better than either (Wortsman et al. 2022, arXiv:2109.01903), at no cost in serving. The share
-    is the one with the lowest loss on validation.
-    """
-    after = {name: parameter.detach().clone() for name, parameter in engine.names.items()}
-
-    def move(share: float) -> None:
-        with torch.no_grad():
-            for name, parameter in engine.names.items():
-                parameter.copy_(torch.lerp(before[name], after[name], share))
-
-    losses: dict[float, float] = {}
-    with engine.progress.task("blending with the frozen encoder", len(SHARES)) as bar:
-        for share in SHARES:
-            move(share)
-            losses[share] = engine.mean_loss(held_out)
-            bar.advance()
-    best = min(losses, key=lambda share: losses[share])
-    move(best)
-    return best
-
-
-def _objective(embedder: Embedder, settings: Training) -> Classify:
-    tokenizer = embedder.tokenizer
-    if settings.word_dropout and tokenizer.mask_token_id is None:
-        raise TrainingError(
-            f"training.word_dropout: {embedder.ref.name} has no mask token to hide words with",
-            "Set it to 0, or use another encoder.",
-        )
-    return Classify(
-        tokenizer.pad_token_id,
-        settings.label_smoothing,
-        mask=tokenizer.mask_token_id,
-        word_dropout=settings.word_dropout,
-    )
 
 
 def _network(embedder: Embedder, classes: int) -> EncoderClassifier:

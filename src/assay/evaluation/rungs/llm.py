@@ -23,8 +23,9 @@ from assay.data.prompts import (
     template_for,
 )
 from assay.data.records import Example, Turn
+from assay.data.spans import answer_of, located
 from assay.errors import ConstraintError, DataError, ModelError
-from assay.evaluation.constraints import compile_constraint, label_trie, validate
+from assay.evaluation.constraints import compile_constraint, label_trie, spoken_task, validate
 from assay.evaluation.decoding import Generated, generate, score_labels, stream
 from assay.evaluation.predictions import Prediction
 from assay.evaluation.rungs.card import Card
@@ -61,7 +62,8 @@ class LanguageModel:
                 "Serve it with the base and the Assay version it was trained with.",
             )
         # Compiling takes a moment, which the first question would wait for.
-        self.constraint = compile_constraint(card.task, shared.tokenizer)
+        self.task = spoken_task(card.task, card.labels)
+        self.constraint = compile_constraint(self.task, shared.tokenizer)
         self._answered: dict[tuple[int, ...], Generated] = {}
         self._decoding_seconds = 0.0  # of the answers remembered
         self.remembered_seconds = 0.0  # what the last call would have taken, had it not been asked
@@ -217,36 +219,34 @@ class LanguageModel:
 
     def _judge(self, example: Example, answer: Generated) -> Prediction:
         raw = self._text(answer.tokens)
-        confidence = self._confidence(answer)
+        confidence = self.card.confidence(answer.logprob)
         try:
             # Free text that was cut off is still an answer; half a constrained one is not.
             if not answer.complete and self.constraint is not None:
                 raise ConstraintError("the answer was cut off at task.max_new_tokens")
-            validate(self.card.task, self.card.labels, raw, example.text)
+            said = self._said(raw, example.text)
         except ConstraintError:
             return Prediction(example.id, "", raw, False, confidence)
-        return Prediction(example.id, raw, raw, True, confidence, cut=not answer.complete)
+        return Prediction(example.id, said, raw, True, confidence, cut=not answer.complete)
+
+    def _said(self, raw: str, text: str) -> str:
+        """The answer as the caller gets it; raises ``ConstraintError`` for what is none."""
+        value = validate(self.task, self.card.labels, raw, text)
+        if self.card.task.output != "entities":
+            return raw
+        spans = located(text, [(entity["type"], entity["text"]) for entity in value])
+        if spans is None:
+            raise ConstraintError("the answer names the same words of the text twice")
+        return answer_of(text, spans)
 
     def _text(self, tokens: Sequence[int]) -> str:
         ends = self.shared.causal.terminators
         kept = [token for token in tokens if token not in ends]
         return self.shared.tokenizer.decode(kept, skip_special_tokens=True)
 
-    def _confidence(self, answer: Generated) -> float | None:
-        """Calibrated probability that the answer is right, if a calibration was fitted.
-
-        The likelihood of a constrained answer is not a confidence by itself; two parameters
-        fitted on validation make it one (Platt scaling).
-        """
-        if self.card.platt is None:
-            return None
-        slope, offset = self.card.platt
-        return float(1 / (1 + np.exp(-(slope * answer.logprob + offset))))
-
-    def logprobs(self, examples: Sequence[Example], progress: Progress) -> list[tuple[str, float]]:
-        """Text and log-likelihood of each answer: what the calibration is fitted on."""
-        answers = self.answers(examples, progress)
-        return [(self._text(answer.tokens), answer.logprob) for answer in answers]
+    def logprobs(self, examples: Sequence[Example], progress: Progress) -> list[float]:
+        """Log-likelihood of each answer: what the calibration is fitted on."""
+        return [answer.logprob for answer in self.answers(examples, progress)]
 
     def _predict_labels(self, examples: Sequence[Example], progress: Progress) -> list[Prediction]:
         labels = self.card.labels
@@ -315,7 +315,7 @@ class LanguageModel:
             terminators=self.shared.causal.terminators,
             answer=answer,
         )
-        validate(self.card.task, self.card.labels, self._text(answer.tokens), example.text)
+        validate(self.task, self.card.labels, self._text(answer.tokens), example.text)
         return not answer.complete
 
 

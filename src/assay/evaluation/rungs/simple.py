@@ -60,7 +60,7 @@ class Majority:
         return [_copied(self.card, e, self.answer, self.share, scores) for e in examples]
 
     def _scores(self) -> tuple[float, ...] | None:
-        if not self.card.labels:
+        if self.card.task.output != "label":
             return None
         rest = max(1.0 - self.share, 1e-9) / max(1, len(self.card.labels) - 1)
         return tuple(

@@ -76,18 +76,19 @@ class Classify:
         """Sum of the texts' losses; in training, some tokens of each text are hidden."""
         tokens = batch["tokens"]
         if model.training and self.word_dropout:
-            tokens = self._partly_hidden(tokens, batch["mask"])
+            tokens = partly_hidden(tokens, batch["mask"], self.word_dropout, self.mask)
         logits: Any = model(tokens, batch["mask"])
         return F.cross_entropy(
             logits.float(), batch["labels"], reduction="sum", label_smoothing=self.smoothing
         )
 
-    def _partly_hidden(self, tokens: Tensor, seen: Tensor) -> Tensor:
-        """Tokens at random replaced by the mask token, the first one never.
 
-        A text is then not known by one word (word dropout, Iyyer et al. 2015, P15-1162, with the
-        token that the encoder was pretrained to look past).
-        """
-        hidden = (torch.rand(tokens.shape, device=tokens.device) < self.word_dropout) & seen.bool()
-        hidden[:, 0] = False
-        return tokens.masked_fill(hidden, self.mask)
+def partly_hidden(tokens: Tensor, seen: Tensor, share: float, mask: int) -> Tensor:
+    """A ``share`` of the tokens, at random, replaced by the token ``mask``; never the first one.
+
+    A text is then not known by one word (word dropout, Iyyer et al. 2015, P15-1162, with the
+    token that the encoder was pretrained to look past).
+    """
+    hidden = (torch.rand(tokens.shape, device=tokens.device) < share) & seen.bool()
+    hidden[:, 0] = False
+    return tokens.masked_fill(hidden, mask)
