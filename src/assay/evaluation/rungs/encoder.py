@@ -13,7 +13,7 @@ from safetensors.torch import load_file, save_file
 from assay.data.records import Example
 from assay.evaluation.predictions import Prediction
 from assay.evaluation.rungs.card import Card
-from assay.evaluation.rungs.finetune import fine_tune, objective_of
+from assay.evaluation.rungs.finetune import MAX_TOKENS, fine_tune, objective_of
 from assay.evaluation.rungs.linear import fit_head, from_logits, label_indices
 from assay.models.embed import embed
 from assay.models.load import Embedder
@@ -23,7 +23,6 @@ from assay.training.engine import Fitted
 from assay.training.objectives.classify import Classify, EncoderClassifier, LabelledText
 
 WEIGHTS = "encoder.safetensors"
-MAX_TOKENS = 256
 
 
 class FineTunedEncoder:

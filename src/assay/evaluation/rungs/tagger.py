@@ -16,7 +16,7 @@ from assay.data.spans import Span, answer_of, spans_of, tag_names, tagged, tags_
 from assay.errors import ModelError
 from assay.evaluation.predictions import Prediction
 from assay.evaluation.rungs.card import Card
-from assay.evaluation.rungs.finetune import fine_tune, objective_of
+from assay.evaluation.rungs.finetune import MAX_TOKENS, fine_tune, objective_of
 from assay.evaluation.rungs.linear import fit_head, log_softmax
 from assay.models.embed import embed
 from assay.models.load import Embedder
@@ -27,7 +27,6 @@ from assay.training.objectives import on_device
 from assay.training.objectives.tag import EncoderTagger, Tag, TaggedText
 
 WEIGHTS = "tagger.safetensors"
-MAX_TOKENS = 256
 SHAPES = ("lower", "Capital", "UPPER", "miXed", "d1g1t", "other")
 C = 1.0  # of the regression: inverse strength of its regularisation
 
@@ -50,7 +49,7 @@ class Tagger:
             spans = tagged(word_bounds(example.text), [self.tags[i] for i in path])
             answer = answer_of(example.text, spans)
             confidence = self.card.confidence(logprob)
-            found.append(Prediction(example.id, answer, answer, True, confidence, logprob=logprob))
+            found.append(Prediction(example.id, answer, answer, True, confidence))
         return found
 
     def logprobs(self, examples: Sequence[Example], progress: Progress) -> list[float]:
@@ -163,8 +162,10 @@ class FineTunedTagger(Tagger):
 
 
 class Untrained:
-    """The base without an example seen: runs of capitalised words, typed by their likeness to a
-    type's name."""
+    """The base without an example seen.
+
+    It names the runs of words that begin with a capital; the type is the one whose name is likest.
+    """
 
     kind = "embedding"
 
@@ -249,8 +250,9 @@ def _windows(embedder: Embedder, text: str, number: int) -> list[_Window]:
     for i, word in enumerate(_by_word(encoded["input_ids"], encoded["offset_mapping"], bounds)):
         if tokens and len(tokens) + len(word) > room:
             close(i)
+        at = len(before) + len(tokens)
         # A word that the tokenizer makes nothing of is read from the token before it.
-        firsts.append(len(before) + len(tokens) - (not word and len(tokens) + len(before) > 0))
+        firsts.append(at if word else max(0, at - 1))
         tokens += word[:room]
     close(len(bounds))
     return found
