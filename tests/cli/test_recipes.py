@@ -23,6 +23,30 @@ def test_recipes_lists_what_is_shipped(assay: Assay) -> None:
     rows = assay("recipes", "--json").json
     assert {row["name"] for row in rows} >= set(SHIPPED)
     assert all(row["summary"] and "local" in row["profiles"] for row in rows)
+    assert all(row["licence"] and row["output"] and row["status"] is None for row in rows)
+    assert "pack business" in assay("recipes").out and "CC-BY-4.0" in assay("recipes").out
+
+
+def test_recipes_say_how_their_newest_run_ended(assay: Assay) -> None:
+    created = "2026-01-0{}T00:00:00Z"
+    for number, verdict in enumerate(("fail", "pass"), start=1):
+        folder = Path(f"runs/banking-intent/local-{number}")
+        folder.mkdir(parents=True)
+        state = {
+            "name": "banking-intent",
+            "profile": "local",
+            "recipe_digest": "0",
+            "created": created.format(number),
+            "stages": {},
+            "status": "complete",
+            "verdict": verdict,
+        }
+        (folder / "run.json").write_text(json.dumps(state), encoding="utf-8")
+    rows = {row["name"]: row["status"] for row in assay("recipes", "--json").json}
+    assert rows["banking-intent"] == "pass"
+    assert rows["request-json"] is None
+    assert "pass" in assay("recipes").out
+    assert "pass" not in assay("recipes", "--root", "elsewhere").out
 
 
 def test_show_gives_the_file_byte_for_byte(assay: Assay) -> None:

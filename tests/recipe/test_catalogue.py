@@ -23,6 +23,9 @@ def test_the_shipped_recipes_are_listed_with_their_pack_and_profiles() -> None:
         assert entry.summary
         assert entry.path.is_file()
         assert "local" in entry.profiles
+        assert entry.licence is not None
+    assert listed["entity-extraction"].output == "entities"
+    assert listed["entity-extraction"].licence == "CC-BY-4.0"
 
 
 @pytest.mark.parametrize("entry", catalogue.entries(), ids=lambda entry: entry.name)

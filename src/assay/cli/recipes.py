@@ -6,6 +6,7 @@ import json
 import sys
 from collections.abc import Iterator
 from dataclasses import asdict
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -27,19 +28,35 @@ app = typer.Typer()
 
 
 @app.command("recipes", rich_help_panel=PANEL)
-def recipes(as_json: options.Json = False) -> None:
-    """List the recipes shipped with Assay."""
+def recipes(root: options.Root = options.RUNS, as_json: options.Json = False) -> None:
+    """List the recipes shipped with Assay, their data's licence, and how their last run ended."""
+    from assay.cli.show import STYLES
     from assay.recipe.catalogue import entries
+    from assay.run import list_runs
 
     found = entries()
+    newest = {
+        run.name: run for run in sorted(list_runs(root), key=lambda run: run.state["created"])
+    }
+    status = {name: run.verdict or run.status for name, run in newest.items()}
     if as_json:
-        emit([{**asdict(entry), "path": str(entry.path)} for entry in found])
+        rows = [{**asdict(e), "path": str(e.path), "status": status.get(e.name)} for e in found]
+        emit(rows)
         return
-    table = Table("recipe", "pack", "profiles", "what it does", box=None, header_style="bold")
-    for entry in found:
-        table.add_row(
-            Text(entry.name, style="cyan"), entry.pack, ", ".join(entry.profiles), entry.summary
-        )
+    headings = ("recipe", "gives", "data", "profiles", "last run", "what it does")
+    table = Table(*headings, box=None, header_style="bold")
+    for pack, members in groupby(found, key=lambda entry: entry.pack):
+        table.add_row(Text(f"pack {pack}", style="bold"))
+        for entry in members:
+            ended = status.get(entry.name, "")
+            table.add_row(
+                Text(f"  {entry.name}", style="cyan"),
+                entry.output,
+                entry.licence or "",
+                ", ".join(entry.profiles),
+                Text(ended, style=STYLES.get(ended, "")),
+                entry.summary,
+            )
     stdout().print(table)
     line(stdout(), "\nassay show NAME prints one; assay train NAME runs it.", style="dim")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,8 @@ class Entry:
     summary: str
     path: Path
     profiles: tuple[str, ...]
+    output: str  # of its task
+    licence: str | None  # of its training data, where that is shipped
 
 
 def paths() -> dict[str, Path]:
@@ -60,4 +63,20 @@ def _entry(path: Path) -> Entry:
     root = parse(path.read_text(encoding="utf-8"), str(path)).root
     document: dict[str, Any] = plain(root) if root else {}
     profiles = tuple(document.get("profiles", {}))
-    return Entry(path.stem, path.parent.name, document["summary"], path, profiles)
+    return Entry(
+        name=path.stem,
+        pack=path.parent.name,
+        summary=document["summary"],
+        path=path,
+        profiles=profiles,
+        output=document["task"]["output"],
+        licence=_licence(document["data"]["train"].get("dataset")),
+    )
+
+
+def _licence(dataset: str | None) -> str | None:
+    """What the file of digests beside a shipped dataset says."""
+    if dataset is None:
+        return None
+    about = FOLDER / "data" / dataset.partition("/")[0] / "digests.json"
+    return json.loads(about.read_text(encoding="utf-8"))["licence"]
