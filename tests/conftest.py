@@ -130,14 +130,16 @@ def tiny_bert(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Sequence[st
 
 
 @pytest.fixture(scope="session")
-def tiny_embedder() -> Callable[[Path], Any]:
-    """A fresh embedder from a folder."""
+def tiny_encoder(
+    tiny_bert: Callable[[Sequence[str]], Path],
+) -> Callable[[Sequence[str]], Callable[[], Any]]:
+    """Of texts that it knows the words of: a way to load a small encoder, fresh each time."""
     from assay.models.load import load_embedder
     from assay.models.store import BaseRef
     from assay.observability.progress import SILENT
 
-    def load(folder: Path) -> Any:
-        ref = BaseRef("tiny-bert", folder, "0" * 64, "MIT", "embedding", "test")
-        return load_embedder(ref, SILENT)
+    def make(texts: Sequence[str]) -> Callable[[], Any]:
+        ref = BaseRef("tiny-bert", tiny_bert(texts), "0" * 64, "MIT", "embedding", "test")
+        return lambda: load_embedder(ref, SILENT)
 
-    return load
+    return make

@@ -82,6 +82,11 @@ class Run:
         return self.state.get("verdict")
 
     @property
+    def seconds(self) -> float:
+        """How long its stages took, resumed ones in all."""
+        return sum(stage.get("seconds", 0.0) for stage in self.state["stages"].values())
+
+    @property
     def evaluation(self) -> dict[str, Any] | None:
         """``evaluation.json``, or None before the gate."""
         path = self.folder / "evaluation.json"

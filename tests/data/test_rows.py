@@ -320,6 +320,8 @@ def test_neighbours_of_one_type_stay_two(recipe: Make) -> None:
         (["a", "b"], ["O", "U-PER"], '"U-PER" is not O, B-type or I-type'),
         ("a b", ["O", "O"], "it has no type"),
         ("a b", "O O", "the entities are str, not a list"),
+        ("a b", {}, "the entities are dict, not a list"),
+        ("a b", 0, "the entities are int, not a list"),
     ],
 )
 def test_entities_that_do_not_fit_are_refused(

@@ -126,6 +126,13 @@ def test_entities_come_with_offsets_or_words() -> None:
         assert from_entities(TEXT, row, "f:1") == SPANS[:2]
 
 
+def test_words_of_a_row_are_looked_for_whole_and_free() -> None:
+    found = from_entities("Anna, Ann and Ann", [{"type": "PER", "text": "Ann"}] * 2, "f:1")
+    assert found == [Span(6, 9, "PER"), Span(14, 17, "PER")]
+    with pytest.raises(DataError, match="is not in the text"):
+        from_entities("Anna", [{"type": "PER", "text": "Ann"}], "f:1")
+
+
 @pytest.mark.parametrize(
     ("entities", "cause"),
     [

@@ -33,13 +33,8 @@ def examples(count: int, start: int = 0) -> list[Example]:
 
 
 @pytest.fixture(scope="session")
-def folder(tiny_bert: Any) -> Path:
-    return tiny_bert([e.text for e in examples(300)])
-
-
-@pytest.fixture
-def embedder(folder: Path, tiny_embedder: Any) -> Any:
-    return lambda: tiny_embedder(folder)
+def embedder(tiny_encoder: Any) -> Any:
+    return tiny_encoder([e.text for e in examples(300)])
 
 
 def fitted(embedder: Any, tmp_path: Path, adapter: Adapter | None = None) -> FineTunedEncoder:

@@ -11,10 +11,12 @@ import pytest
 
 from assay import files
 from assay.data.records import Example, Splits
+from assay.data.spans import Span, answer_of
 from assay.evaluation.ladder import Climb, climb_ladder, ordered
 from assay.evaluation.rungs import load_rung
 from assay.evaluation.rungs.linear import TfidfLogistic
 from assay.evaluation.rungs.simple import Majority, Nearest
+from assay.evaluation.rungs.tagger import Tagger
 from assay.models.pool import BasePool
 from assay.observability.progress import SILENT
 from assay.recipe.schema import Recipe, Rung
@@ -160,3 +162,44 @@ def test_the_temperature_fitted_on_validation_is_saved(climb: Any, tmp_path: Pat
     steps, _, _ = climb_ladder(climb(["tfidf"], noise=0.3, thresholds={"accuracy": 0.5}))
     saved = files.read_json(tmp_path / "rungs" / "tfidf" / "rung" / "rung.json")
     assert saved["temperature"] == steps[0].rung.card.temperature != 1.0
+
+
+def test_a_tagger_is_asked_once_and_calibrated_by_what_it_said(
+    make: Any, tmp_path: Path, tiny_encoder: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = {"Rome": "place", "Ann": "person"}
+
+    def named(name: str, size: int) -> tuple[Example, ...]:
+        rows: list[Example] = []
+        for i in range(size):
+            word = list(names)[i % 2]
+            text = f"we saw {word} {('here', 'there', 'then')[i % 3]}"
+            right = word if i % 5 else "saw"  # one target in five is wrong
+            span = Span(text.index(right), text.index(right) + len(right), names[word])
+            rows.append(Example(f"{name}-{i}", text, (), answer_of(text, [span]), "all"))
+        return tuple(rows)
+
+    splits = Splits(
+        named("train", 90), named("validation", 60), named("test", 30), ("person", "place"), {}
+    )
+    asked: list[int] = []
+    scores = Tagger.scores
+
+    def counted(self: Tagger, texts: Sequence[str], progress: Any) -> Any:
+        asked.append(len(texts))
+        return scores(self, texts, progress)
+
+    monkeypatch.setattr(Tagger, "scores", counted)
+    folder = tiny_encoder([e.text for e in splits.train])().ref.path
+    base = {"model": str(folder), "allow_noncommercial": True}
+    recipe: Recipe = make.recipe("entities")
+    rung = Rung.model_validate({"kind": "embedding", "base": base})
+    toy = Climb(
+        recipe.model_copy(update={"ladder": [rung]}), splits, tmp_path, BasePool(SILENT), SILENT
+    )
+    (step,), _, _ = climb_ladder(toy)
+    assert asked == [60]
+    assert step.rung.card.platt is not None
+    again = load_rung(tmp_path / "rungs" / "embedding" / "rung", SILENT, toy.pool)
+    assert again.predict(splits.validation, SILENT) == step.validation.predictions
+    assert {0 < (p.confidence or 0) < 1 for p in step.validation.predictions} == {True}

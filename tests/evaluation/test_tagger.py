@@ -62,13 +62,8 @@ def right(rung: Any, items: list[Example]) -> float:
 
 
 @pytest.fixture(scope="session")
-def folder(tiny_bert: Any) -> Path:
-    return tiny_bert([e.text for e in examples(300)])
-
-
-@pytest.fixture
-def embedder(folder: Path, tiny_embedder: Any) -> Any:
-    return lambda: tiny_embedder(folder)
+def embedder(tiny_encoder: Any) -> Any:
+    return tiny_encoder([e.text for e in examples(300)])
 
 
 def tuned(embedder: Any, tmp_path: Path, adapter: Adapter | None = None) -> FineTunedTagger:

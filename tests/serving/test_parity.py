@@ -204,9 +204,7 @@ def test_a_linear_rung_is_certified_too(tmp_path: Path) -> None:
         certify(rung, tmp_path, examples, SILENT)
 
 
-def test_a_tagger_is_certified_by_its_words(
-    tmp_path: Path, tiny_bert: Any, tiny_embedder: Any
-) -> None:
+def test_a_tagger_is_certified_by_its_words(tmp_path: Path, tiny_encoder: Any) -> None:
     texts = ["Ann is in Rome", "in Oslo", "nobody", "Ann and Bob"]
     names = {"Ann": "PER", "Bob": "PER", "Rome": "LOC", "Oslo": "LOC"}
     examples: list[Example] = []
@@ -217,7 +215,8 @@ def test_a_tagger_is_certified_by_its_words(
             if name in text
         ]
         examples.append(Example(f"item-{i}", text, (), answer_of(text, spans), "all"))
-    folder = tiny_bert(texts * 20)
+    embedder = tiny_encoder(texts * 20)()
+    folder = embedder.ref.path
     base = BasePool(SILENT).ref(Base(model=str(folder), allow_noncommercial=True))
     described = BaseCard(
         model=str(folder),
@@ -229,7 +228,7 @@ def test_a_tagger_is_certified_by_its_words(
     )
     task = Task(output="entities")
     card = Card(kind="embedding", task=task, labels=("LOC", "PER"), base=described)
-    rung = FrozenTagger.fit(card, examples, tiny_embedder(folder), SILENT)
+    rung = FrozenTagger.fit(card, examples, embedder, SILENT)
     rung.save(tmp_path)
     certificate = certify(rung, tmp_path, examples, SILENT)
     assert certificate["agrees"] and set(certificate["forms"]) == {"reloaded", "served"}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -31,10 +31,11 @@ def run_names(ctx: typer.Context, incomplete: str) -> list[str]:
     return sorted(name for name in found if name.startswith(incomplete))
 
 
-Recipe = Annotated[
-    str,
-    typer.Argument(help="A shipped recipe's name, or a YAML file.", autocompletion=recipe_names),
-]
+_RECIPE: Any = typer.Argument(
+    help="A shipped recipe's name, or a YAML file.", autocompletion=recipe_names
+)
+Recipe = Annotated[str, _RECIPE]
+RecipeIfAny = Annotated[str | None, _RECIPE]
 Profile = Annotated[
     str | None,
     typer.Option("--profile", "-p", help="The overlay to apply.", autocompletion=profile_names),

@@ -77,7 +77,7 @@ def _row(run: Run) -> dict[str, Any]:
         "profile": state["profile"],
         "created": state.get("created"),
         "status": state["status"],
-        "seconds": sum(stage.get("seconds", 0.0) for stage in state["stages"].values()),
+        "seconds": run.seconds,
         "selected": state.get("selected"),
         "primary": primary,
         "value": evaluation["candidate"]["metrics"][primary] if evaluation else None,

@@ -21,12 +21,7 @@ app = typer.Typer()
 @app.command("train", rich_help_panel=PANEL)
 def train(
     ctx: typer.Context,
-    recipe: Annotated[
-        str | None,
-        typer.Argument(
-            help="A shipped recipe's name, or a YAML file.", autocompletion=options.recipe_names
-        ),
-    ] = None,
+    recipe: options.RecipeIfAny = None,
     profile: options.Profile = None,
     set_: options.Set = None,
     root: options.Root = options.RUNS,

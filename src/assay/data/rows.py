@@ -6,7 +6,6 @@ import json
 import math
 import re
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, cast
 
@@ -28,6 +27,7 @@ from assay.data.spans import (
 from assay.data.tables import Row
 from assay.errors import DataError
 from assay.recipe.schema import Recipe
+from assay.recipe.sniff import listed_in
 
 ROLES = ("system", "user", "assistant")
 Check = Callable[[str, str, str], bool]  # of where a row is, its text and its target
@@ -110,8 +110,8 @@ def _from_entities(recipe: Recipe, where: str, row: Row) -> Draft | Dropped:
     Encoding is repaired in tokens only: in a text, offsets would then point elsewhere.
     """
     data = recipe.data
-    given = _listed(_column(row, data.input, where, "data.input"))
-    answer = _listed(_column(row, data.target, where, "data.target"))
+    given = listed_in(_column(row, data.input, where, "data.input"))
+    answer = listed_in(_column(row, data.target, where, "data.target"))
     tokens: Any = given
     if isinstance(given, list):
         tokens = _tokens(cast("list[Any]", given), f"{where}: {data.input}")
@@ -121,7 +121,8 @@ def _from_entities(recipe: Recipe, where: str, row: Row) -> Draft | Dropped:
     else:
         raw = given if isinstance(given, str) else ""
         text = _text(given, f"{where}: {data.input}")
-        spans = from_entities(raw or text, answer or [], f"{where}: {data.target}")
+        listed: Any = [] if answer is None or answer == "" else answer
+        spans = from_entities(raw or text, listed, f"{where}: {data.target}")
         lead = len(raw) - len(raw.lstrip())  # offsets count the space that ``_text`` takes away
         spans = [Span(span.start - lead, span.end - lead, span.type) for span in spans]
     if not text:
@@ -135,14 +136,6 @@ def _from_entities(recipe: Recipe, where: str, row: Row) -> Draft | Dropped:
     slice_ = _slice(recipe, row, where, target)
     changed = tokens != given
     return Draft(where, _id(recipe, row, where), text, turns, target, slice_, changed, whole)
-
-
-def _listed(value: Any) -> Any:
-    """A list that CSV or SQL holds as JSON text, as a list; a text may begin with a bracket, too."""
-    if isinstance(value, str) and value.lstrip().startswith("["):
-        with suppress(ValueError, RecursionError):
-            return json.loads(value)
-    return value
 
 
 def _tokens(values: list[Any], where: str) -> list[str]:

@@ -63,30 +63,30 @@ def located(text: str, pieces: Iterable[tuple[str, str]]) -> list[Span] | None:
     """Where the (type, words) of a spoken answer stand in ``text``; None if one does not.
 
     Each is looked for after the one before it, then anywhere that is still free; whole words only.
+    A name that is an entity only the second time it is read is placed at the first.
     """
     bounds = word_bounds(text)
-    begins, ends = {start for start, _ in bounds}, {end for _, end in bounds}
     taken: list[Span] = []
-    after = 0
     for kind, piece in pieces:
-        places = _places(text, piece, begins, ends)
-        free = [at for at in places if not _overlaps(taken, at, at + len(piece))]
-        if not free:
+        start = _place(text, piece, bounds, taken)
+        if start is None:
             return None
-        start = next((at for at in free if at >= after), free[0])
         taken.append(Span(start, start + len(piece), kind))
-        after = start + len(piece)
     return taken
 
 
-def _places(text: str, piece: str, begins: set[int], ends: set[int]) -> list[int]:
-    found: list[int] = []
+def _place(text: str, piece: str, bounds: Sequence[Bounds], taken: Sequence[Span]) -> int | None:
+    """Where ``piece`` stands as whole words that are free: after the last taken, else anywhere."""
+    begins, ends = {start for start, _ in bounds}, {end for _, end in bounds}
+    free: list[int] = []
     at = text.find(piece) if piece else -1
     while at >= 0:
-        if at in begins and at + len(piece) in ends:
-            found.append(at)
+        end = at + len(piece)
+        if at in begins and end in ends and not _overlaps(taken, at, end):
+            free.append(at)
         at = text.find(piece, at + 1)
-    return found
+    after = taken[-1].end if taken else 0
+    return next((at for at in free if at >= after), free[0] if free else None)
 
 
 def _overlaps(spans: Sequence[Span], start: int, end: int) -> bool:
@@ -190,9 +190,7 @@ def _span(text: str, entity: Any, before: Sequence[Span], where: str) -> Span:
         raise DataError(f"{where} is {str(entity)[:80]}: it has no type", "Give it one.")  # pyright: ignore[reportUnknownArgumentType]
     start, end, said = entity.get("start"), entity.get("end"), entity.get("text")  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
     if start is None and isinstance(said, str):
-        after = before[-1].end if before else 0
-        start = text.find(said, after) if said else -1
-        start = text.find(said) if start < 0 and said else start
+        start = _place(text, said, word_bounds(text), before)
     if end is None and isinstance(said, str) and isinstance(start, int):
         end = start + len(said)
     if not (isinstance(start, int) and isinstance(end, int) and 0 <= start < end <= len(text)):

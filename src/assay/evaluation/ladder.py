@@ -146,8 +146,7 @@ def answer(name: str, rung: Rung, examples: Sequence[Example], progress: Progres
     """Predictions and how long they took."""
     began = time.perf_counter()
     predictions = rung.predict(examples, progress)
-    seconds = time.perf_counter() - began + getattr(rung, "remembered_seconds", 0.0)
-    return Answers(name, predictions, seconds)
+    return Answers(name, predictions, time.perf_counter() - began)
 
 
 def climb_rung(climb: Climb, settings: RungSettings, below: Sequence[Step]) -> Step:
@@ -240,14 +239,16 @@ def _calibrated(climb: Climb, rung: Rung, answers: Answers) -> Answers:
             )
             for p, row in zip(answers.predictions, at_temperature(scores, temperature), strict=True)
         ]
-    elif card.task.output in ("json", "entities") and hasattr(rung, "logprobs"):
-        likely: Any = rung  # a language model remembers what it just answered
-        logprobs = likely.logprobs(examples, climb.progress)
+    elif card.task.output in ("json", "entities") and answers.predictions[0].logprob is not None:
+        logprobs = [prediction.logprob or 0.0 for prediction in answers.predictions]
         pairs = zip(answers.predictions, examples, strict=True)
         right = [said.valid and said.output == example.target for said, example in pairs]
         platt = fit_platt(np.array(logprobs), np.array(right))
         rung.card = card.model_copy(update={"platt": platt})
-        predictions = rung.predict(examples, climb.progress)
+        predictions = [
+            replace(said, confidence=rung.card.confidence(logprob))
+            for said, logprob in zip(answers.predictions, logprobs, strict=True)
+        ]
     else:
         return answers
     return replace(answers, predictions=predictions)

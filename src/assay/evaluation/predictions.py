@@ -23,7 +23,8 @@ class Prediction:
     ``valid`` says whether ``raw`` parsed and passed the task's constraint; when it is false
     ``output`` is empty. ``confidence`` is a probability in [0, 1], or None where the rung has
     none. ``scores`` are log-probabilities over the label set (label tasks), else None.
-    ``logprob`` is the log-likelihood (nats) of the whole text, where the task is to predict it.
+    ``logprob`` is the log-likelihood (nats) of the answer, or of the whole text where the task is to
+    predict it, or None where the rung has none.
     ``cut`` says that a free text reached ``task.max_new_tokens`` before its end.
     """
 

@@ -11,7 +11,6 @@ from typing import Any
 from assay import files
 from assay.evaluation.report.page import fill
 from assay.launch.pack import Outcome
-from assay.run import Run
 
 RANKS = {"pass": 0, "investigate": 1, "fail": 2, None: 3}
 POINTS = 40  # of a sparkline
@@ -65,7 +64,7 @@ def _row(outcome: Outcome, folder: Path) -> Row:
     if run is None or evaluation is None:
         cause = error.cause if error is not None else "has no verdict"
         return Row(outcome.name, cause, error.remedy if error is not None else "")
-    state, primary = run.state, evaluation["primary"]
+    primary = evaluation["primary"]
     gain = evaluation["comparisons"][0]
     taken = next(entry for entry in run.ladder if entry["selected"])
     return Row(
@@ -73,7 +72,7 @@ def _row(outcome: Outcome, folder: Path) -> Row:
         run=str(run.folder),
         report=run.report_path.resolve().relative_to(folder.resolve()).as_posix(),
         verdict=run.verdict,
-        summary=_summary(run),
+        summary=outcome.summary,
         primary=primary,
         items=evaluation["items"],
         base=evaluation["base"]["metrics"][primary],
@@ -82,15 +81,9 @@ def _row(outcome: Outcome, folder: Path) -> Row:
         rung=taken["kind"],
         ms_per_item=taken["ms_per_item"],
         size_bytes=taken["size_bytes"] + taken["base_bytes"],
-        seconds=sum(stage.get("seconds", 0.0) for stage in state["stages"].values()),
+        seconds=run.seconds,
         losses=_thinned([r["loss"] for r in run.curves().get(taken["kind"], []) if "loss" in r]),
     )
-
-
-def _summary(run: Run) -> str:
-    from assay.recipe.load import load
-
-    return load(str(run.folder / "recipe.yaml")).recipe.summary
 
 
 def _thinned(losses: Sequence[float]) -> tuple[float, ...]:

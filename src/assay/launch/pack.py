@@ -19,6 +19,7 @@ class Outcome:
 
     name: str
     run: Run | None = None
+    summary: str = ""
     error: AssayError | None = None
 
 
@@ -62,7 +63,7 @@ def train_all(
             try:
                 loaded = load(name, profile=profile, overrides=overrides)
                 run = train(loaded, root=root, all_rungs=all_rungs, fresh=fresh, progress=progress)
-                outcomes.append(Outcome(name, run))
+                outcomes.append(Outcome(name, run, loaded.recipe.summary))
             except Interrupted:
                 raise
             except AssayError as error:

@@ -63,7 +63,7 @@ def sniff(path: Path) -> Sniffed:
 
 def _entities(rows: list[Row], columns: tuple[str, ...]) -> Sniffed | None:
     """Tokens with IOB tags, or a text with its entities."""
-    found = {name: [_listed(row.get(name)) for row in rows] for name in columns}
+    found = {name: [listed_in(row.get(name)) for row in rows] for name in columns}
     tags = next((name for name in columns if _are_lists(found[name], _is_tag)), None)
     if tags is not None:
         words = [name for name in columns if name != tags and _are_lists(found[name], _is_word)]
@@ -101,10 +101,10 @@ def _is_entity(value: Any) -> bool:
     return isinstance(value, dict) and ("type" in value or "label" in value)
 
 
-def _listed(value: Any) -> Any:
-    """The JSON list that ``value`` is or spells."""
+def listed_in(value: Any) -> Any:
+    """A list that a cell of CSV or SQL holds as JSON text, as a list; else the value as it is."""
     if isinstance(value, str) and value.lstrip().startswith("["):
-        with suppress(json.JSONDecodeError):
+        with suppress(ValueError, RecursionError):  # a text may begin with a bracket, too
             return json.loads(value)
     return value
 

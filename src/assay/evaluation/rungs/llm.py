@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import time
 from collections.abc import Generator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -65,8 +64,6 @@ class LanguageModel:
         self.task = spoken_task(card.task, card.labels)
         self.constraint = compile_constraint(self.task, shared.tokenizer)
         self._answered: dict[tuple[int, ...], Generated] = {}
-        self._decoding_seconds = 0.0  # of the answers remembered
-        self.remembered_seconds = 0.0  # what the last call would have taken, had it not been asked
 
     # -- making one -----------------------------------------------------------------------
 
@@ -184,8 +181,8 @@ class LanguageModel:
     def answers(self, examples: Sequence[Example], progress: Progress) -> list[Generated]:
         """Answers to the examples; asked the same again at once, the same answers.
 
-        Calibration and validation do so, and decoding is what evaluation costs. Only the last call
-        is remembered: a server asks for ever.
+        Who compares tokens has just asked for the answers, and decoding is what evaluation costs.
+        Only the last call is remembered: a server asks for ever.
         """
         prompts = [tuple(self.encode(example.prompt)) for example in examples]
         answered = self._answered  # another thread of a server may replace it meanwhile
@@ -194,8 +191,6 @@ class LanguageModel:
             for prompt, example in zip(prompts, examples, strict=True)
             if prompt not in answered
         }
-        self.remembered_seconds = 0.0 if new else self._decoding_seconds
-        began = time.perf_counter()
         with self.shared.using(self.adapter) as model:
             answers = generate(
                 model,
@@ -207,8 +202,6 @@ class LanguageModel:
                 terminators=self.shared.causal.terminators,
                 progress=progress,
             )
-        if new:
-            self._decoding_seconds = time.perf_counter() - began
         known = {**answered, **dict(zip(new, answers, strict=True))}
         self._answered = {prompt: known[prompt] for prompt in prompts}
         return list(map(known.__getitem__, prompts))
@@ -226,8 +219,9 @@ class LanguageModel:
                 raise ConstraintError("the answer was cut off at task.max_new_tokens")
             said = self._said(raw, example.text)
         except ConstraintError:
-            return Prediction(example.id, "", raw, False, confidence)
-        return Prediction(example.id, said, raw, True, confidence, cut=not answer.complete)
+            return Prediction(example.id, "", raw, False, confidence, logprob=answer.logprob)
+        cut = not answer.complete
+        return Prediction(example.id, said, raw, True, confidence, logprob=answer.logprob, cut=cut)
 
     def _said(self, raw: str, text: str) -> str:
         """The answer as the caller gets it; raises ``ConstraintError`` for what is none."""
@@ -243,10 +237,6 @@ class LanguageModel:
         ends = self.shared.causal.terminators
         kept = [token for token in tokens if token not in ends]
         return self.shared.tokenizer.decode(kept, skip_special_tokens=True)
-
-    def logprobs(self, examples: Sequence[Example], progress: Progress) -> list[float]:
-        """Log-likelihood of each answer: what the calibration is fitted on."""
-        return [answer.logprob for answer in self.answers(examples, progress)]
 
     def _predict_labels(self, examples: Sequence[Example], progress: Progress) -> list[Prediction]:
         labels = self.card.labels

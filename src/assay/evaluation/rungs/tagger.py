@@ -49,13 +49,8 @@ class Tagger:
             spans = tagged(word_bounds(example.text), [self.tags[i] for i in path])
             answer = answer_of(example.text, spans)
             confidence = self.card.confidence(logprob)
-            found.append(Prediction(example.id, answer, answer, True, confidence))
+            found.append(Prediction(example.id, answer, answer, True, confidence, logprob=logprob))
         return found
-
-    def logprobs(self, examples: Sequence[Example], progress: Progress) -> list[float]:
-        """Log-likelihood of each answer: what the calibration is fitted on."""
-        scores = self.scores([example.text for example in examples], progress)
-        return [best_path(each, self.tags)[1] for each in scores]
 
     def scores(self, texts: Sequence[str], progress: Progress) -> list[np.ndarray]:
         """Log-probabilities [words, tags] of each text, fp64."""

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from assay.models.embed import fast_math, mean_pool
 from assay.training.objectives import Batch
+from assay.training.objectives.reading import Reading
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,22 +40,10 @@ class EncoderClassifier(nn.Module):
         return self.head(self.dropout(pooled))
 
 
-class Classify:
+class Classify(Reading):
     """Cross-entropy over the label set, summed over texts."""
 
     name = "classify"
-
-    def __init__(
-        self, pad: int, smoothing: float = 0.0, *, mask: int = 0, word_dropout: float = 0.0
-    ) -> None:
-        self.pad = pad
-        self.smoothing = smoothing
-        self.mask = mask
-        self.word_dropout = word_dropout
-
-    def length(self, item: LabelledText) -> int:
-        """Tokens of the text."""
-        return len(item.tokens)
 
     def weight(self, item: LabelledText) -> int:
         """Every text counts once."""
@@ -63,32 +52,11 @@ class Classify:
 
     def collate(self, items: Sequence[LabelledText]) -> Batch:
         """tokens and mask [B, L], labels [B]."""
-        width = max(len(item.tokens) for item in items)
-        tokens = torch.full((len(items), width), self.pad)
-        mask = torch.zeros(len(items), width, dtype=torch.long)
-        for row, item in enumerate(items):
-            tokens[row, : len(item.tokens)] = torch.tensor(item.tokens)
-            mask[row, : len(item.tokens)] = 1
-        labels = torch.tensor([item.label for item in items])
-        return {"tokens": tokens, "mask": mask, "labels": labels}
+        return {**self.padded(items), "labels": torch.tensor([item.label for item in items])}
 
     def loss(self, model: nn.Module, batch: Batch) -> Tensor:
         """Sum of the texts' losses; in training, some tokens of each text are hidden."""
-        tokens = batch["tokens"]
-        if model.training and self.word_dropout:
-            tokens = partly_hidden(tokens, batch["mask"], self.word_dropout, self.mask)
-        logits: Any = model(tokens, batch["mask"])
+        logits: Any = model(self.shown(model, batch), batch["mask"])
         return F.cross_entropy(
             logits.float(), batch["labels"], reduction="sum", label_smoothing=self.smoothing
         )
-
-
-def partly_hidden(tokens: Tensor, seen: Tensor, share: float, mask: int) -> Tensor:
-    """A ``share`` of the tokens, at random, replaced by the token ``mask``; never the first one.
-
-    A text is then not known by one word (word dropout, Iyyer et al. 2015, P15-1162, with the
-    token that the encoder was pretrained to look past).
-    """
-    hidden = (torch.rand(tokens.shape, device=tokens.device) < share) & seen.bool()
-    hidden[:, 0] = False
-    return tokens.masked_fill(hidden, mask)

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from assay.models.embed import fast_math
 from assay.training.objectives import Batch
-from assay.training.objectives.classify import partly_hidden
+from assay.training.objectives.reading import Reading
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,22 +56,10 @@ class EncoderTagger(nn.Module):
         return self.head(self.features(tokens, mask, rows, columns, shapes))
 
 
-class Tag:
+class Tag(Reading):
     """Cross-entropy over the tags, summed over words."""
 
     name = "tag"
-
-    def __init__(
-        self, pad: int, smoothing: float = 0.0, *, mask: int = 0, word_dropout: float = 0.0
-    ) -> None:
-        self.pad = pad
-        self.smoothing = smoothing
-        self.mask = mask
-        self.word_dropout = word_dropout
-
-    def length(self, item: TaggedText) -> int:
-        """Tokens of the text."""
-        return len(item.tokens)
 
     def weight(self, item: TaggedText) -> int:
         """Every word counts once."""
@@ -79,33 +67,19 @@ class Tag:
 
     def collate(self, items: Sequence[TaggedText]) -> Batch:
         """tokens and mask [B, L]; rows, columns, shapes and tags of all words [M]."""
-        width = max(len(item.tokens) for item in items)
-        tokens = torch.full((len(items), width), self.pad)
-        mask = torch.zeros(len(items), width, dtype=torch.long)
-        for row, item in enumerate(items):
-            tokens[row, : len(item.tokens)] = torch.tensor(item.tokens)
-            mask[row, : len(item.tokens)] = 1
-        words = [(row, *word) for row, item in enumerate(items) for word in _words(item)]
+        words = [
+            (row, *word)
+            for row, item in enumerate(items)
+            for word in zip(item.firsts, item.shapes, item.tags, strict=True)
+        ]
         rows, columns, shapes, tags = torch.tensor(words, dtype=torch.long).view(-1, 4).unbind(1)
-        return {
-            "tokens": tokens,
-            "mask": mask,
-            "rows": rows,
-            "columns": columns,
-            "shapes": shapes,
-            "tags": tags,
-        }
+        found = {"rows": rows, "columns": columns, "shapes": shapes, "tags": tags}
+        return {**self.padded(items), **found}
 
     def loss(self, model: nn.Module, batch: Batch) -> Tensor:
         """Sum of the words' losses; in training, some tokens of each text are hidden."""
-        tokens = batch["tokens"]
-        if model.training and self.word_dropout:
-            tokens = partly_hidden(tokens, batch["mask"], self.word_dropout, self.mask)
-        logits: Any = model(tokens, batch["mask"], batch["rows"], batch["columns"], batch["shapes"])
+        words = (batch[name] for name in ("rows", "columns", "shapes"))
+        logits: Any = model(self.shown(model, batch), batch["mask"], *words)
         return F.cross_entropy(
             logits.float(), batch["tags"], reduction="sum", label_smoothing=self.smoothing
         )
-
-
-def _words(item: TaggedText) -> Sequence[tuple[int, int, int]]:
-    return list(zip(item.firsts, item.shapes, item.tags, strict=True))
