@@ -12,10 +12,10 @@ import argparse
 import os
 from pathlib import Path
 
-from shipped import entities, intents, opinions
+from shipped import commerce, entities, intents, mails, opinions
 from shipped.card import write
 
-CARDS = intents.CARDS | opinions.CARDS | entities.CARDS
+CARDS = intents.CARDS | opinions.CARDS | entities.CARDS | commerce.CARDS | mails.CARDS
 
 
 def main() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -15,8 +16,17 @@ from assay.data.readers import SHIPPED, read
 from assay.data.spans import from_tokens, tagged, tags_of, word_bounds
 from assay.recipe.schema import Source
 
+SPLITS = ("train", "validation", "test")
 DATASETS = sorted(path.name for path in SHIPPED.iterdir())
-LICENCES = ("CC0-1.0", "CC-BY-3.0", "CC-BY-4.0", "CC-BY-4.0 AND Apache-2.0")
+LICENCES = (
+    "Apache-2.0",
+    "CC0-1.0",
+    "CC-BY-3.0",
+    "CC-BY-4.0",
+    "CC-BY-4.0 AND Apache-2.0",
+    "MIT",
+    "PDDL-1.0 AND CC0-1.0",
+)
 ROWS = {
     "banking77/train": 10_003,
     "banking77/test": 3_080,
@@ -32,6 +42,24 @@ ROWS = {
     "wnut17/test": 1_287,
     "uci-sentiment/train": 2_400,
     "uci-sentiment/test": 600,
+    "clinc150/train": 15_100,
+    "clinc150/validation": 550,
+    "clinc150/test": 5_500,
+    "consumer-complaints/train": 700,
+    "consumer-complaints/test": 300,
+    "newsgroups20/train": 2_313,
+    "newsgroups20/validation": 500,
+    "newsgroups20/test": 1_000,
+    "spam-assassin/train": 1_031,
+    "spam-assassin/validation": 165,
+    "spam-assassin/test": 380,
+    "sentence-polarity/train": 9_596,
+    "sentence-polarity/test": 1_066,
+    "subjectivity/train": 9_000,
+    "subjectivity/test": 1_000,
+    "amazon-google/train": 6_874,
+    "amazon-google/validation": 2_293,
+    "amazon-google/test": 2_293,
 }
 
 
@@ -64,6 +92,11 @@ def test_archives_carry_no_time_and_no_name(path: Path) -> None:
     head = path.read_bytes()[:10]
     assert head[3] == 0 and head[4:8] == b"\0\0\0\0"
     assert gzip.decompress(path.read_bytes()).endswith(b"}\n")
+
+
+def test_every_split_of_every_dataset_is_counted_here() -> None:
+    files_there = {f"{p.parent.name}/{p.name.split('.')[0]}" for p in SHIPPED.glob("*/*.gz")}
+    assert files_there == set(ROWS)
 
 
 def test_banking77_has_its_77_intents_in_both_splits() -> None:
@@ -139,17 +172,87 @@ def test_the_example_in_each_readme_is_its_first_row() -> None:
 
 
 def test_no_agreement_is_in_two_splits_of_sec_filings() -> None:
-    splits = ("train", "validation", "test")
-    found = [{row["agreement"] for row in rows_of(f"sec-filings/{split}")} for split in splits]
+    found = [{row["agreement"] for row in rows_of(f"sec-filings/{split}")} for split in SPLITS]
     assert list(map(len, found)) == [4, 1, 3]
     assert len(set.union(*found)) == 8
 
 
 @pytest.mark.parametrize("dataset", ["sec-filings", "wnut17"])
 def test_every_token_has_its_tag(dataset: str) -> None:
-    for split in ("train", "validation", "test"):
+    for split in SPLITS:
         for row in rows_of(f"{dataset}/{split}"):
             text, spans = from_tokens(row["tokens"], row["tags"], split)
             begins = [tag for tag in row["tags"] if tag.startswith("B-")]
             assert len(spans) == len(begins)  # IOB2: every entity begins with a B-
             assert tagged(word_bounds(text), tags_of(word_bounds(text), spans)) == spans
+
+
+def test_clinc150_has_the_same_mixture_to_choose_with_and_to_be_tested_on() -> None:
+    labels = {s: Counter(r["label"] for r in rows_of(f"clinc150/{s}")) for s in SPLITS}
+    assert {len(found) for found in labels.values()} == {151}
+    each = {split: set(found.values()) for split, found in labels.items()}
+    assert each == {"train": {100}, "validation": {3, 100}, "test": {30, 1000}}
+    for found in (labels["validation"], labels["test"]):
+        assert abs(found["out_of_scope"] / found.total() - 0.18) < 0.002
+    for split in SPLITS:
+        for row in rows_of(f"clinc150/{split}"):
+            assert (row["scope"] == "out") == (row["label"] == "out_of_scope")
+
+
+@pytest.mark.parametrize(
+    "dataset,labels,each",
+    [("consumer-complaints", 5, 60), ("sentence-polarity", 2, 533), ("subjectivity", 2, 500)],
+)
+def test_a_test_split_by_hash_is_balanced(dataset: str, labels: int, each: int) -> None:
+    counts = Counter(row["label"] for row in rows_of(f"{dataset}/test"))
+    assert len(counts) == labels and set(counts.values()) == {each}
+    rows = [*rows_of(f"{dataset}/train"), *rows_of(f"{dataset}/test")]
+    assert len(set(Counter(row["label"] for row in rows).values())) == 1
+
+
+@pytest.mark.parametrize("dataset", ["newsgroups20", "spam-assassin"])
+def test_no_thread_is_in_two_splits(dataset: str) -> None:
+    found = [{row["thread"] for row in rows_of(f"{dataset}/{split}")} for split in SPLITS]
+    assert len(set.union(*found)) == sum(map(len, found)) > 800
+
+
+@pytest.mark.parametrize("dataset", ["newsgroups20", "spam-assassin"])
+def test_mails_keep_no_address_no_header_and_no_more_than_is_said(dataset: str) -> None:
+    address = re.compile(r"[\w.+-]+@[\w-]+\.\w+")
+    header = re.compile(r"^(newsgroups|path|message-id|received|x-[\w-]+|return-path): ", re.I)
+    for split in SPLITS:
+        for row in rows_of(f"{dataset}/{split}"):
+            assert address.search(row["text"]) is None
+            assert header.match(row["text"]) is None
+            assert 10 <= len(row["text"]) <= 2000
+    hidden = sum("<email>" in row["text"] for row in rows_of(f"{dataset}/train"))
+    assert hidden > 100
+
+
+def test_newsgroups20_is_balanced_and_without_quotations() -> None:
+    for split, each in (("validation", 25), ("test", 50)):
+        counts = Counter(row["label"] for row in rows_of(f"newsgroups20/{split}"))
+        assert len(counts) == 20 and set(counts.values()) == {each}
+    lines = [line for row in rows_of("newsgroups20/train") for line in row["text"].split("\n")]
+    assert [line for line in lines if line.startswith((">", "|", "In article"))] == []
+
+
+def test_spam_assassin_is_text_of_the_groups_stated() -> None:
+    counts = Counter((row["group"], row["label"]) for row in rows_of("spam-assassin/test"))
+    assert counts == {("easy-ham", "HAM"): 180, ("hard-ham", "HAM"): 20, ("spam", "SPAM"): 180}
+    rows = [row for split in SPLITS for row in rows_of(f"spam-assassin/{split}")]
+    pages = [row for row in rows if re.search(r"<(html|body|table|font)\b", row["text"], re.I)]
+    assert len(pages) < 0.02 * len(rows)  # what is left is quoted or broken mark-up
+    listed = [row for row in rows if re.search(r"_{20,}\s.*\n?.*mailing list", row["text"])]
+    assert len(listed) < 0.02 * len(rows)
+
+
+def test_amazon_google_shows_both_offers_and_few_match() -> None:
+    for split in SPLITS:
+        rows = rows_of(f"amazon-google/{split}")
+        for row in rows:
+            one, other = row["text"].split("\n")
+            assert one.startswith("A: ") and other.startswith("B: ")
+            assert "COL " not in row["text"] and "VAL " not in row["text"]
+        share = sum(row["label"] == "MATCH" for row in rows) / len(rows)
+        assert 0.10 < share < 0.105

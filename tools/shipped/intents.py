@@ -1,4 +1,4 @@
-"""Requests and what they ask for: Banking77, SNIPS, and conversations made of Banking77."""
+"""Requests and what they ask for: Banking77, SNIPS, CLINC150, conversations made of Banking77."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
-from shipped.card import CC_BY, Card, Row, Splits, hashed
+from shipped.card import CC_BY, CC_BY_3, Card, Row, Splits, hashed, held_out
 
 REPLIES_FILE = Path(__file__).resolve().parents[1] / "support_replies.json"
 SYSTEM = "You are a bank's support assistant."
@@ -27,6 +27,14 @@ Source: https://github.com/snipsco/nlu-benchmark
 Commit: b86ac7f1577868c42158d0dec77db50956046696
 Licence: CC0 1.0 Universal, https://creativecommons.org/publicdomain/zero/1.0/legalcode
 Cite: Coucke et al.: Snips Voice Platform, 2018, arXiv:1805.10190
+"""
+CLINC = f"""\
+CLINC150, "An Evaluation Dataset for Intent Classification and Out-of-Scope Prediction", by Clinc.
+Source: https://github.com/clinc/oos-eval (data/data_full.json)
+Commit: 828f8093932c8fe6ca7936c3d2e52903b1c523de
+{CC_BY_3}
+Cite: Larson et al.: An Evaluation Dataset for Intent Classification and Out-of-Scope Prediction,
+2019, arXiv:1909.02027
 """
 REPLIES = """
 The assistant turns were written for Assay. Licence: Apache License 2.0,
@@ -79,6 +87,32 @@ def support(messages: list[Row], replies: dict[str, str], wanted: int) -> list[R
             turns.append({"role": "assistant", "content": replies[row["label"]]})
         chats.append({"messages": turns, "intent": asked[-1]["label"]})
     return chats
+
+
+def clinc(source: Path, split: str) -> list[Row]:
+    """Requests of the 150 intents, then those of none."""
+    path = source / "clinc150" / "data" / "data_full.json"
+    published = json.loads(path.read_text(encoding="utf-8"))
+    inside = [
+        {"text": text.strip(), "label": label, "scope": "in"} for text, label in published[split]
+    ]
+    outside = [
+        {"text": text.strip(), "label": "out_of_scope", "scope": "out"}
+        for text, _ in published[f"oos_{split}"]
+    ]
+    return [*inside, *outside]
+
+
+def build_clinc(source: Path) -> Splits:
+    """The official train and test; of validation as many in scope as give the test's mixture."""
+    published = clinc(source, "val")
+    inside = [row for row in published if row["scope"] == "in"]
+    chosen = held_out(inside, lambda row: row["label"], 3)["test"]
+    return {
+        "train": clinc(source, "train"),
+        "validation": [*chosen, *(row for row in published if row["scope"] == "out")],
+        "test": clinc(source, "test"),
+    }
 
 
 def build_banking(source: Path) -> Splits:
@@ -139,5 +173,22 @@ CARDS = {
         "Messages of 24 intents, in the order of their SHA-256, were put into conversations;"
         " replies come from `tools/support_replies.json`.",
         build=build_support,
+    ),
+    "clinc150": Card(
+        "CC-BY-3.0",
+        CLINC,
+        "Requests to an assistant in 150 intents of ten domains, and requests that are none of them"
+        " (`out_of_scope`): 100 of each in `train`, but 30 of each intent and 1,000 out of scope in"
+        " `test`. Both are the official splits (data_full). `validation` is cut from the official"
+        " one: all 100 out of scope and 3 of each intent, so that 18 % are out of scope as in the"
+        " test; whole, it has 3 %, and what is chosen with it would be chosen for another mixture.",
+        {
+            "text": "the request",
+            "label": "the intent, e.g. `pay_bill`, or `out_of_scope`",
+            "scope": "`in` or `out`: whether the request is one of the 150 intents",
+        },
+        "JSON became JSONL, `oos` is called `out_of_scope`; of the 3,000 validation requests in"
+        " scope, the 3 of each intent with the smallest SHA-256 were kept.",
+        build=build_clinc,
     ),
 }
