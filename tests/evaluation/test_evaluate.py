@@ -52,7 +52,7 @@ def test_by_hand(make: Any) -> None:
         ("a", 16, False),
         ("c", 8, False),
     ]
-    assert found["slices"][0]["difference"] == 0.0
+    assert found["slices"][0]["difference"] == pytest.approx(2 / 3 - 1 / 2)  # F1 of b
     assert (found["flips"]["fixed"], found["flips"]["broken"]) == (24, 8)
     broken = [flip for flip in found["flips"]["examples"] if flip["kind"] == "broken"]
     assert {(f["target"], f["base"], f["candidate"]) for f in broken} == {("b", "b", "c")}
@@ -173,9 +173,33 @@ def test_a_drop_that_chance_explains_is_not_bad(make: Any, won: int, bad: bool) 
     rows = (
         [("a", "a", "a")] * (25 - won - lost) + [("a", "a", "b")] * won + [("a", "b", "a")] * lost
     )
-    (part,) = run(make, rows).slices
+    targets, ours, theirs = zip(*rows, strict=True)
+    examples = make.examples(targets, ["chat"] * 25)
+    systems = make.answers(ours), make.answers(theirs)
+    (part,) = evaluate(make.recipe(), LABELS, examples, *systems, []).slices
     assert part.difference == pytest.approx(-0.2)
     assert part.bad is bad
+
+
+def test_one_answer_to_everything_is_not_good_at_the_class_it_names(make: Any) -> None:
+    """A class as a slice is judged by its F1, not by its items alone."""
+    right = [("a", "a", "a")] * 80 + [("b", "b", "a")] * 80
+    wrong = [("a", "b", "a")] * 20 + [("b", "a", "a")] * 20
+    found = {part.slice: part for part in run(make, right + wrong).slices}
+    assert found["a"].candidate == pytest.approx(0.8)
+    assert found["a"].base == pytest.approx(
+        2 / 3
+    )  # it finds all of a, and is wrong every other time
+    assert found["b"].base == 0.0
+    assert not found["a"].bad and not found["b"].bad
+    low, high = found["a"].interval
+    assert low < 0.8 - 2 / 3 < high
+
+
+def test_a_class_that_is_no_longer_found_is_bad(make: Any) -> None:
+    rows = [("a", "a", "a")] * 40 + [("b", "a", "b")] * 40
+    worst = run(make, rows).slices[0]
+    assert (worst.slice, worst.bad, worst.difference) == ("b", True, -1.0)
 
 
 def test_the_worst_errors_and_flips_come_first(make: Any) -> None:

@@ -7,6 +7,7 @@ one matrix product with the same counts. Sharing the counts is what makes a diff
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -135,6 +136,24 @@ def paired_difference(
     candidate: Statistic, base: Statistic, confidence: float, *, resamples: int = RESAMPLES
 ) -> tuple[float, Interval]:
     """Candidate minus base on the same items, with its percentile interval."""
-    ours, theirs = bootstrap([candidate, base], resamples=resamples)
-    difference = candidate.value() - base.value()
-    return difference, percentile_interval(ours - theirs, difference, confidence)
+    return paired_differences([(candidate, base)], confidence, resamples=resamples)[0]
+
+
+def paired_differences(
+    pairs: Sequence[tuple[Statistic, Statistic]], confidence: float, *, resamples: int = RESAMPLES
+) -> list[tuple[float, Interval]]:
+    """``paired_difference`` of each pair; those of equally many items share their resamples."""
+    groups: dict[int, list[int]] = defaultdict(list)
+    for index, (candidate, _) in enumerate(pairs):
+        groups[candidate.items].append(index)
+    found: list[tuple[float, Interval]] = [(0.0, (0.0, 0.0))] * len(pairs)
+    for group in groups.values():
+        rows = bootstrap([each for index in group for each in pairs[index]], resamples=resamples)
+        for index, ours, theirs in zip(group, rows[::2], rows[1::2], strict=True):
+            candidate, base = pairs[index]
+            difference = candidate.value() - base.value()
+            found[index] = (
+                difference,
+                percentile_interval(ours - theirs, difference, confidence),
+            )
+    return found

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
+from scipy import sparse
 
 from assay.data.records import Example
 from assay.errors import RecipeError, did_you_mean
@@ -15,9 +17,10 @@ from assay.evaluation.calibration import Calibration, calibrate
 from assay.evaluation.compare import (
     Array,
     Interval,
+    Statistic,
     bootstrap,
     mcnemar,
-    paired_difference,
+    paired_differences,
     percentile_interval,
     proportion_interval,
     wins_and_losses,
@@ -79,7 +82,7 @@ def evaluate(
         comparisons=_comparisons(gate, described, scores, distributions),
         per_class=ours.per_class,
         confusion=ours.confusion,
-        slices=_slices(gate, items, ours, theirs),
+        slices=_slices(gate, items, _by_slice(gate, items, sorted_systems[:2], scores[:2])),
         flips=_flips(gate.primary, items, sorted_systems[0], sorted_systems[1], ours, theirs),
         errors=_errors(gate.primary, items, predictions, ours),
         calibration=_calibration(ours, temperature),
@@ -154,24 +157,48 @@ def _comparisons(
     return (*primary, *(compare(1, metric) for metric in others))
 
 
-def _slices(
-    gate: Gate, items: Sequence[Example], ours: Scores, theirs: Scores
-) -> tuple[Slice, ...]:
-    """The primary metric on every slice, worst difference first."""
+def _by_slice(
+    gate: Gate, items: Sequence[Example], systems: Sequence[Answers], scores: Sequence[Scores]
+) -> dict[str, tuple[Statistic, Statistic]]:
+    """For each slice, what candidate and base are worth on it.
+
+    The primary metric on the slice's items; but where every slice is a class, its F1 on all items.
+    On the items of one class alone nothing counts against a system that answers that class to
+    everything: a constant answer would be perfect there, and whatever is learnt fall behind it.
+    """
     rows: dict[str, list[int]] = {}
     for i, example in enumerate(items):
         rows.setdefault(example.slice, []).append(i)
+    if "macro_f1" in scores[0].statistics and all(e.slice == e.target for e in items):
+        ours, theirs = (system.predictions for system in systems)
+        return {n: (_class_f1(n, items, ours), _class_f1(n, items, theirs)) for n in rows}
+    ours, theirs = (each.statistics[gate.primary] for each in scores)
+    places = {name: np.array(members) for name, members in rows.items()}
+    return {name: (ours.at(where), theirs.at(where)) for name, where in places.items()}
+
+
+def _class_f1(name: str, items: Sequence[Example], predictions: Sequence[Prediction]) -> Statistic:
+    wanted = np.array([example.target == name for example in items], dtype=np.float64)
+    given = np.array([p.valid and p.output == name for p in predictions], dtype=np.float64)
+    columns = sparse.csr_array(np.column_stack([2 * wanted * given, wanted + given]))
+    return Statistic(columns, lambda sums: sums[:, 0] / np.maximum(sums[:, 1], 1.0))
+
+
+def _slices(
+    gate: Gate, items: Sequence[Example], by_slice: dict[str, tuple[Statistic, Statistic]]
+) -> tuple[Slice, ...]:
+    """Candidate and base on every slice, worst difference first."""
+    sizes = Counter(example.slice for example in items)
     found: list[Slice] = []
-    for name, members in rows.items():
-        chosen = np.array(members)
-        candidate = ours.statistics[gate.primary].at(chosen)
-        base = theirs.statistics[gate.primary].at(chosen)
-        difference, interval = paired_difference(candidate, base, gate.confidence)
-        judged = len(members) >= gate.slices.min_items
+    compared = paired_differences(list(by_slice.values()), gate.confidence)
+    for (name, (candidate, base)), (difference, interval) in zip(
+        by_slice.items(), compared, strict=True
+    ):
+        judged = sizes[name] >= gate.slices.min_items
         found.append(
             Slice(
                 slice=name,
-                items=len(members),
+                items=sizes[name],
                 base=base.value(),
                 candidate=candidate.value(),
                 difference=difference,

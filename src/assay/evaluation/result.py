@@ -52,7 +52,10 @@ class Comparison:
 
 @dataclass(frozen=True)
 class Slice:
-    """The primary metric on one part of the items; ``judged`` when it has enough of them."""
+    """What one part of the items is worth: the primary metric on it, or a class's F1.
+
+    ``judged`` when it has enough items.
+    """
 
     slice: str
     items: int
