@@ -50,7 +50,7 @@ ROWS = {
     "newsgroups20/train": 2_313,
     "newsgroups20/validation": 500,
     "newsgroups20/test": 1_000,
-    "spam-assassin/train": 1_031,
+    "spam-assassin/train": 1_030,
     "spam-assassin/validation": 165,
     "spam-assassin/test": 380,
     "sentence-polarity/train": 9_596,

@@ -42,11 +42,12 @@ ADDRESS = re.compile(r"<?(?:mailto:)?[\w.+%=/&'~-]+@[\w-]+(?:\.[\w-]+)*>?", re.I
 ANSWERS = re.compile(r"^\s*(?:re|fwd?|aw)\s*(?:\[\d+\]|\^\d+)?\s*:\s*", re.IGNORECASE)
 LIST_NAME = re.compile(r"^\s*\[[^\]]{1,40}\]\s*")
 WAS = re.compile(r"[\[(]?\bwas:?\s.*$", re.IGNORECASE)
-STRAY = re.compile(  # quotations that are indented, and headers inside a text
-    r"^[ \t]*[>|].*\n?|^(?:Newsgroups|Path|Xref|Message-ID|References|NNTP-Posting-Host|From|Subject|Organization"
-    r"|Lines|Distribution|Reply-To|Archive-name|Date|Sender|Keywords|Summary|X-[\w-]+):.*\n?",
+HEADER_LINE = re.compile(  # inside a text
+    r"^(?:Newsgroups|Path|Xref|Message-ID|References|NNTP-Posting-Host|From|Subject|Organization"
+    r"|Lines|Distribution|Reply-To|Archive-name|Date|Sender|Keywords|Summary|URL|X-[\w-]+):.*\n?",
     re.IGNORECASE | re.MULTILINE,
 )
+QUOTED_LINE = re.compile(r"^[ \t]*[>|].*\n?", re.MULTILINE)
 # What mailing lists and their hosts put below or into a mail.
 LIST_FOOTERS = (
     re.compile(r"\n[-_=]{20,}\s*\n(?:.*\n){0,2}.*(?:mailing list|sponsored by)(?:.|\n)*\Z", re.I),
@@ -126,7 +127,8 @@ def posts(source: Path) -> list[Row]:
             post = json.loads(line)
             subject = re.search(r"^Subject:(.*)$", post["text"], re.MULTILINE | re.IGNORECASE)
             text = strip_newsgroup_footer(strip_newsgroup_header(post["text"]))
-            text = cleaned(STRAY.sub("", strip_newsgroup_quoting(text)))
+            text = QUOTED_LINE.sub("", strip_newsgroup_quoting(text))  # those indented, too
+            text = cleaned(HEADER_LINE.sub("", text))
             if len(re.findall(r"\w+", text)) >= 5:
                 thread = thread_of(subject[1] if subject else "", text)
                 rows.append({"text": text, "label": post["label"], "thread": thread})
@@ -226,7 +228,7 @@ def mails(source: Path) -> list[Row]:
         subject, body = subject_of(message), body_of(message).replace("\r\n", "\n")
         for footer in LIST_FOOTERS:
             body = footer.sub("\n", body)
-        text = cleaned(f"{bare_subject(subject)}\n\n{body}")
+        text = cleaned(f"{bare_subject(subject)}\n\n{HEADER_LINE.sub('', body)}")
         if len(re.findall(r"\w+", text)) >= 5:
             group = mail["group"].rsplit("-", 1)[0]
             label = "SPAM" if group == "spam" else "HAM"
@@ -277,8 +279,8 @@ CARDS = {
         "\n\n**Only subject and text are kept.** Headers would give the answer away: names of"
         " mailing lists, servers, the collector's own marks. The texts still do in part, and what is"
         " learnt here is not all about spam: ham was collected from a few technical mailing lists"
-        " and news feeds, so their topics, the form of an answer (`wrote:`, `>`) and feeds' lines"
-        " (`URL:`, `Date:`) tell ham, too. Threads (mails with the same subject) are in one split.",
+        " and news feeds, so their topics, the form of an answer (`wrote:`, `>`) and the year"
+        " tell ham, too. Threads (mails with the same subject) are in one split.",
         {
             "text": "the subject, an empty line, and the text",
             "label": "`SPAM` or `HAM`",
@@ -286,10 +288,11 @@ CARDS = {
             "thread": "a short name for the thread: mails with the same subject have the same",
         },
         "Of each mail the decoded subject (without `Re:` and a list's `[name]`) and the first plain"
-        " part are kept, else the first HTML part as text; signatures, mailing lists' footers and"
+        " part are kept, else the first HTML part as text; signatures, lines of headers inside a text"
+        " (those of news feeds: `URL:`, `Date:`), mailing lists' footers and"
         " their hosts' advertisements are removed; addresses are `<email>`; texts are cut to"
         f" {LONGEST:,} characters; undecodable characters are spaces; mails of fewer than five words"
-        " are left out (4). `-1` and `-2` of a group are one. Threads go, in the order of the"
+        " are left out (5). `-1` and `-2` of a group are one. Threads go, in the order of the"
         " SHA-256 of their subjects, into validation until it has 80 easy-ham, 5 hard-ham and 80"
         " spam, and into the test until it has 180, 20 and 180.",
         build=build_spam,
