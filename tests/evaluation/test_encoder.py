@@ -15,7 +15,8 @@ from assay.evaluation.rungs import finetune as room
 from assay.evaluation.rungs.card import Card
 from assay.evaluation.rungs.encoder import FineTunedEncoder
 from assay.evaluation.rungs.finetune import SHARES
-from assay.observability.progress import SILENT
+from assay.evaluation.rungs.linear import EmbeddingLogistic
+from assay.observability.progress import SILENT, SilentProgress
 from assay.recipe.schema import Adapter, Task, Training
 
 LABELS = ("cards", "loans", "rates")
@@ -100,3 +101,18 @@ def test_words_are_hidden_only_where_there_is_a_mask_token(embedder: Any, tmp_pa
         FineTunedEncoder.fit(
             card, examples(30), examples(9, 500), base, None, settings, tmp_path, SILENT
         )
+
+
+def test_frozen_embeddings_say_how_many_texts_they_cut(embedder: Any) -> None:
+    said: list[str] = []
+
+    class Listening(SilentProgress):
+        def say(self, message: str) -> None:
+            said.append(message)
+
+    card = Card(kind="embedding", task=Task(output="label"), labels=LABELS)
+    long = Example("long", "a loan please " * 200, (), "loans", "loans")
+    EmbeddingLogistic.fit(card, examples(30), embedder(), Listening())
+    assert said == []
+    EmbeddingLogistic.fit(card, [*examples(30), long], embedder(), Listening())
+    assert said == ["1 training texts are cut to the encoder's 256 tokens"]

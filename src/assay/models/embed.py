@@ -14,6 +14,8 @@ from assay.models.load import Embedder
 from assay.models.precision import native_bf16
 from assay.observability.progress import Progress
 
+MAX_TOKENS = 256  # that an encoder reads at once
+
 
 def fast_math(where: torch.device) -> Any:
     """Compute matrix products in bf16 where the machine does so natively; weights stay fp32."""
@@ -28,12 +30,18 @@ def mean_pool(hidden: Tensor, mask: Tensor) -> Tensor:
     return (hidden * weights).sum(1) / weights.sum(1).clamp(min=1)
 
 
+def too_long(embedder: Embedder, texts: Sequence[str]) -> int:
+    """How many texts have more tokens than an encoder reads."""
+    encoded = embedder.tokenizer(list(texts), verbose=False)["input_ids"]
+    return sum(len(tokens) > MAX_TOKENS for tokens in encoded)
+
+
 def embed(
     embedder: Embedder,
     texts: Sequence[str],
     progress: Progress,
     batch: int = 64,
-    max_tokens: int = 256,
+    max_tokens: int = MAX_TOKENS,
 ) -> np.ndarray:
     """Embeddings [N, hidden], float32, L2-normalised, in the order of ``texts``."""
     order = sorted(range(len(texts)), key=lambda i: len(texts[i]))

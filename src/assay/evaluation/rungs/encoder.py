@@ -13,9 +13,9 @@ from safetensors.torch import load_file, save_file
 from assay.data.records import Example
 from assay.evaluation.predictions import Prediction
 from assay.evaluation.rungs.card import Card
-from assay.evaluation.rungs.finetune import MAX_TOKENS, fine_tune, objective_of
+from assay.evaluation.rungs.finetune import fine_tune, objective_of
 from assay.evaluation.rungs.linear import fit_head, from_logits, label_indices
-from assay.models.embed import embed
+from assay.models.embed import MAX_TOKENS, embed, too_long
 from assay.models.load import Embedder
 from assay.observability.progress import Progress
 from assay.recipe.schema import Adapter, Training
@@ -70,8 +70,7 @@ class FineTunedEncoder:
             progress,
         )
         rung = FineTunedEncoder(card, embedder, network)
-        full = [e.text for e, i in zip(train, items, strict=True) if len(i.tokens) == MAX_TOKENS]
-        cut = sum(len(embedder.tokenizer(text)["input_ids"]) > MAX_TOKENS for text in full)
+        cut = too_long(embedder, [example.text for example in train])
         if cut:
             progress.say(f"{cut:,} training texts are cut to the encoder's {MAX_TOKENS} tokens")
         rung.fitted = replace(fitted, truncated=cut)

@@ -18,7 +18,6 @@ from assay.training.objectives import Objective
 from assay.training.objectives.classify import Classify
 from assay.training.objectives.tag import Tag
 
-MAX_TOKENS = 256  # that an encoder reads at once
 SHARES = (1.0, 0.8, 0.6, 0.4)  # of the way from frozen to trained
 Item = TypeVar("Item")
 Made = TypeVar("Made", Classify, Tag)

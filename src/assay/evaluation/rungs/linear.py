@@ -14,7 +14,7 @@ from assay.data.records import Example
 from assay.evaluation.predictions import Prediction
 from assay.evaluation.rungs.card import Card
 from assay.evaluation.rungs.features import Vectorizer
-from assay.models.embed import embed
+from assay.models.embed import MAX_TOKENS, embed, too_long
 from assay.models.load import Embedder
 from assay.observability.progress import Progress
 
@@ -146,7 +146,10 @@ class EmbeddingLogistic:
         card: Card, train: Sequence[Example], embedder: Embedder, progress: Progress
     ) -> EmbeddingLogistic:
         """Embed the training texts, then learn the head."""
-        features = embed(embedder, [example.text for example in train], progress)
+        texts = [example.text for example in train]
+        if cut := too_long(embedder, texts):
+            progress.say(f"{cut:,} training texts are cut to the encoder's {MAX_TOKENS} tokens")
+        features = embed(embedder, texts, progress)
         targets = label_indices(card.labels, train)
         weights, bias = fit_head(features, targets, len(card.labels), EmbeddingLogistic.C)
         return EmbeddingLogistic(card, embedder, weights, bias)

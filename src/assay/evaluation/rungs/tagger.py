@@ -16,9 +16,9 @@ from assay.data.spans import Span, answer_of, spans_of, tag_names, tagged, tags_
 from assay.errors import ModelError
 from assay.evaluation.predictions import Prediction
 from assay.evaluation.rungs.card import Card
-from assay.evaluation.rungs.finetune import MAX_TOKENS, fine_tune, objective_of
+from assay.evaluation.rungs.finetune import fine_tune, objective_of
 from assay.evaluation.rungs.linear import fit_head, log_softmax
-from assay.models.embed import embed
+from assay.models.embed import MAX_TOKENS, embed
 from assay.models.load import Embedder
 from assay.observability.progress import Progress
 from assay.recipe.schema import Adapter, Training
