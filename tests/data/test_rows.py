@@ -150,6 +150,18 @@ def test_a_target_that_does_not_match_the_pattern_is_refused(recipe: Make) -> No
     assert "task.regex: 12345" in refused(recipe(task), {"text": "x", "label": "12345"}).cause
 
 
+def test_a_target_whose_number_is_checked_must_have_one(recipe: Make) -> None:
+    task = {"output": "text", "check": "number"}
+    assert made(recipe(task), {"text": "x", "label": "so #### 4"}).target == "so #### 4"
+    assert made(recipe(task), {"text": "x", "label": 4}).target == "4"
+    error = refused(recipe(task), {"text": "x", "label": "four"})
+    assert "the target has no number to be checked: four" in error.cause
+    assert "task.check" in error.remedy
+    both = recipe({**task, "regex": ".*4.*|none"})
+    assert "no number" in refused(both, {"text": "x", "label": "none"}).cause
+    assert "task.regex" in refused(both, {"text": "x", "label": "5"}).cause
+
+
 # -- messages ------------------------------------------------------------------------------
 
 ROLES = st.lists(st.sampled_from(["system", "user", "assistant"]), max_size=6)

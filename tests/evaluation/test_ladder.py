@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -12,14 +14,18 @@ import pytest
 from assay import files
 from assay.data.records import Example, Splits
 from assay.data.spans import Span, answer_of
+from assay.evaluation import ladder
 from assay.evaluation.ladder import Climb, climb_ladder, ordered
+from assay.evaluation.predictions import Prediction
+from assay.evaluation.result import Answers
 from assay.evaluation.rungs import load_rung
+from assay.evaluation.rungs.card import Card
 from assay.evaluation.rungs.linear import TfidfLogistic
 from assay.evaluation.rungs.simple import Majority, Nearest
 from assay.evaluation.rungs.tagger import Tagger
 from assay.models.pool import BasePool
 from assay.observability.progress import SILENT
-from assay.recipe.schema import Recipe, Rung
+from assay.recipe.schema import Recipe, Rung, Task
 
 TOPICS = {
     "cash": "atm cash machine withdraw notes coins",
@@ -162,6 +168,32 @@ def test_the_temperature_fitted_on_validation_is_saved(climb: Any, tmp_path: Pat
     steps, _, _ = climb_ladder(climb(["tfidf"], noise=0.3, thresholds={"accuracy": 0.5}))
     saved = files.read_json(tmp_path / "rungs" / "tfidf" / "rung" / "rung.json")
     assert saved["temperature"] == steps[0].rung.card.temperature != 1.0
+
+
+def test_a_checked_text_is_as_sure_as_its_number_was_right(climb: Any) -> None:
+    """Likely answers were right by their number, though no answer has the target's words."""
+    toy = climb(["majority"])
+    sure = [i % 2 == 0 for i in range(60)]
+    targets = [
+        Example(e.id, e.text, (), f"worked out\n#### {i}", "")
+        for i, e in enumerate(toy.splits.validation)
+    ]
+    toy.splits = replace(toy.splits, validation=tuple(targets))
+    said = [
+        Prediction(
+            e.id, f"= {i if sure[i] else 1000}", "", True, None, logprob=-1.0 - (not sure[i])
+        )
+        for i, e in enumerate(targets)
+    ]
+    for check, fitted in (("number", True), (None, False)):
+        card = Card(kind="llm", task=Task.model_validate({"output": "text", "check": check}))
+        rung: Any = SimpleNamespace(card=card)
+        answers = ladder._calibrated(toy, rung, Answers("llm", said, 1.0))
+        assert (rung.card.platt is not None) is fitted
+        found = [p.confidence for p in answers.predictions]
+        assert found == (
+            [pytest.approx(0.97 if s else 0.03, abs=0.03) for s in sure] if fitted else [None] * 60
+        )
 
 
 def test_a_tagger_is_asked_once_and_calibrated_by_what_it_said(

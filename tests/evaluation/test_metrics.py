@@ -1,4 +1,4 @@
-"""Every metric against scikit-learn, sacrebleu, SQuAD's script or a number made by hand."""
+"""Every metric of labels, JSON and entities against scikit-learn, seqeval or a number made by hand."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-import sacrebleu
 import seqeval.metrics as seqeval
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -18,9 +17,8 @@ from sklearn import metrics as sk
 
 from assay.data.spans import Span, answer_of, tag_names, tagged, tags_of
 from assay.errors import ConstraintError, DataError
-from assay.evaluation import metrics
 from assay.evaluation.compare import Statistic, bootstrap
-from assay.evaluation.metrics import same_json, score, slot_pairs, token_f1
+from assay.evaluation.metrics import same_json, score, slot_pairs
 
 LABELS = ("a", "b", "c", "d")
 answers_of = st.lists(
@@ -253,38 +251,6 @@ def test_text_that_is_not_json_is_refused(make: Any, text: str) -> None:
         score(task, (), make.examples(["{}"]), make.answers([text]).predictions)
     with pytest.raises(DataError, match="the target is not JSON"):
         score(task, (), make.examples([text]), make.answers(["{}"]).predictions)
-
-
-# --- text -------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("answer", "target", "f1"),
-    [
-        ("The Cat sat.", "a cat sat", 1.0),
-        ("cat sat on mat", "the cat", 2 * (1 / 4) * 1 / (1 / 4 + 1)),
-        ("dog", "cat", 0.0),
-        ("the", "an", 1.0),  # nothing but articles: equal once normalised
-        ("", "cat", 0.0),
-        ("cat cat", "cat", 2 / 3),
-    ],
-)
-def test_squad_token_f1(answer: str, target: str, f1: float) -> None:
-    assert token_f1(answer, target) == pytest.approx(f1)
-    assert token_f1(target, answer) == pytest.approx(f1)
-
-
-def test_text_metrics(make: Any) -> None:
-    targets = ["The cat sat.", "Refunds take five days.", "x"]
-    outputs = ["cat sat", "Refunds usually take 5 days", None]
-    scores = score(make.task("text"), (), make.examples(targets), make.answers(outputs).predictions)
-    chrf = [sacrebleu.sentence_chrf(o, [t]) for o, t in zip(outputs[:2], targets, strict=False)]
-    assert scores.per_item["exact_match"].tolist() == [1.0, 0.0, 0.0]
-    assert scores.per_item["token_f1"] == pytest.approx([1.0, 2 * 3 / 9, 0.0])
-    assert scores.per_item["chrf"] == pytest.approx([c.score / 100 for c in chrf] + [0.0])
-    assert scores.notes["chrf"].startswith("nrefs:1|case:mixed|eff:yes|nc:6|nw:0")
-    assert set(scores.metrics) == {"exact_match", "token_f1", "chrf", "valid"}
-    assert set(metrics.CORRECT) == {"label", "entities", "json", "text"}
 
 
 # --- entities ---------------------------------------------------------------------------------

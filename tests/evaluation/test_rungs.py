@@ -14,7 +14,7 @@ from assay.errors import PackageError
 from assay.evaluation.rungs import load_rung
 from assay.evaluation.rungs.card import Card
 from assay.evaluation.rungs.linear import TfidfLogistic, from_logits, log_softmax
-from assay.evaluation.rungs.simple import Majority, Nearest
+from assay.evaluation.rungs.simple import Copy, Lead, Majority, Nearest
 from assay.models.pool import BasePool
 from assay.observability.progress import SILENT
 from assay.recipe.schema import Task
@@ -92,6 +92,32 @@ def test_the_nearest_rung_copies_the_answer_of_its_own_items() -> None:
     found = Nearest.fit(card("nearest", ["cash", "lost", "rate"]), items).predict(items, SILENT)
     assert [prediction.output for prediction in found] == [item.target for item in items]
     assert all(prediction.confidence is None for prediction in found)
+
+
+def test_copy_and_lead_answer_with_words_of_the_input(tmp_path: Path) -> None:
+    text = "Anna: so, 3.5 days? I see.\nBen: Yes! It is late.\n\nAnna: Bye."
+    task = Task(output="text")
+    asked = examples([text, "one", "\n\n"], ["", "", ""])
+    for kind, rung, answer in (
+        ("copy", Copy, text),
+        ("lead", Lead, "Anna: so, 3.5 days? I see. Ben: Yes!"),
+    ):
+        fitted = rung.fit(Card(kind=kind, task=task), asked)  # type: ignore[arg-type]
+        fitted.save(tmp_path / kind)
+        loaded = load_rung(tmp_path / kind, SILENT, BasePool(SILENT))
+        assert type(loaded) is rung
+        found = loaded.predict(asked, SILENT)
+        assert [said.output for said in found[:2]] == [answer, "one"]
+        assert all(said.valid and said.confidence is None for said in found)
+
+
+def test_a_copied_input_that_breaks_the_task_is_marked_invalid() -> None:
+    task = Task(output="text", regex="[0-9]+")
+    found = Copy(Card(kind="copy", task=task)).predict(examples(["12", "b"], ["", ""]), SILENT)
+    assert [(said.output, said.raw, said.valid) for said in found] == [
+        ("12", "12", True),
+        ("", "b", False),
+    ]
 
 
 def test_the_majority_rung_answers_the_commonest_and_breaks_ties_by_name() -> None:

@@ -8,7 +8,7 @@ from assay.data.records import Example
 from assay.errors import RecipeError
 from assay.evaluation.metrics import score
 from assay.evaluation.predictions import Prediction
-from assay.recipe.checks import METRICS
+from assay.recipe.checks import METRICS, NEEDED_FIELD
 from assay.recipe.load import load
 from assay.recipe.schema import Task
 
@@ -119,6 +119,7 @@ TASKS = [
         '{"intent":"yes","slots":{"a":"b"}}',
     ),
     ({"output": "text"}, "yes"),
+    ({"output": "text", "check": "number"}, "so 3"),
     ({"output": "entities"}, '[{"type":"yes","text":"text","start":0}]'),
 ]
 
@@ -130,7 +131,8 @@ def test_the_metrics_are_those_that_an_evaluation_computes(
     examples = [Example(str(i), "text", (), answer, "slice") for i in range(4)]
     predictions = [Prediction(str(i), answer, answer, True, 0.9) for i in range(4)]
     metrics = score(Task.model_validate(task), ["no", "yes"], examples, predictions).metrics
-    assert metrics.keys() == set(METRICS[str(task["output"])])
+    known = METRICS[str(task["output"])]
+    assert metrics.keys() == {m for m in known if NEEDED_FIELD.get(m, "output") in task}
 
 
 @pytest.mark.parametrize(
@@ -144,6 +146,14 @@ def test_a_rung_gives_what_the_task_asks_for(
     write: Write, minimal: str, override: str, said: str
 ) -> None:
     assert said in faults_of(write(minimal), override)
+
+
+def test_only_free_texts_are_checked(write: Write, minimal: str) -> None:
+    assert "`check` needs output: text" in faults_of(write(minimal), "task.check=number")
+    text = minimal.replace("output: label", "output: text").replace("tfidf", "copy")
+    right = text.replace("accuracy", "number_match")
+    assert 'the metric "number_match" needs task.check' in faults_of(write(right))
+    assert load(write(right), overrides=["task.check=number"]).recipe.task.check == "number"
 
 
 def test_entities_have_metrics_and_settings_of_their_own(write: Write, minimal: str) -> None:

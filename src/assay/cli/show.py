@@ -22,6 +22,8 @@ MARKS = {True: ("✓", "green"), False: ("✗", "red"), None: ("?", "yellow")}
 CURVE_WIDTH, CURVE_HEIGHT = 60, 6
 RUNG_NAMES: dict[str, str] = {
     "majority": "commonest answer",
+    "copy": "the input itself",
+    "lead": "first three sentences",
     "dictionary": "names looked up",
     "nearest": "nearest training input",
     "tfidf": "TF-IDF + logistic regression",

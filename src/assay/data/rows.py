@@ -12,6 +12,7 @@ from typing import Any, cast
 from assay.data.clean import repaired, require_unicode
 from assay.data.duplicates import Fingerprint
 from assay.data.grounding import grounding
+from assay.data.numbers import final_number
 from assay.data.prompts import conversation
 from assay.data.records import Turn
 from assay.data.spans import (
@@ -292,6 +293,7 @@ def _answer_check(recipe: Recipe) -> Check:
     """
     task = recipe.task
     schema, pattern = task.json_schema, task.regex
+    plain = _has_number if task.check == "number" else _any_text
     if schema is not None:
         from jsonschema import Draft202012Validator
 
@@ -320,7 +322,22 @@ def _answer_check(recipe: Recipe) -> Check:
                     f"{where}: the target does not match task.regex: {target[:120]}",
                     "Correct the row or the pattern.",
                 )
-            return True
+            return plain(where, text, target)
 
         return match
-    return lambda where, text, target: True
+    return plain
+
+
+def _any_text(where: str, text: str, target: str) -> bool:
+    del where, text, target
+    return True
+
+
+def _has_number(where: str, text: str, target: str) -> bool:
+    del text
+    if final_number(target) is None:
+        raise DataError(
+            f"{where}: the target has no number to be checked: {target[:120]}",
+            "Correct the row, or set task.check: null.",
+        )
+    return True

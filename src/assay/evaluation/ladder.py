@@ -31,7 +31,9 @@ from assay.recipe.schema import Base, Recipe
 from assay.recipe.schema import Rung as RungSettings
 
 # From cheapest to dearest to serve, as measured per item on a CPU (docs/results.md).
-SERVING_ORDER = ("majority", "dictionary", "tfidf", "nearest", "embedding", "encoder", "llm")
+SERVING_ORDER = (
+    "majority", "copy", "lead", "dictionary", "tfidf", "nearest", "embedding", "encoder", "llm",
+)  # fmt: skip
 NEEDS_BASE = ("embedding", "encoder", "llm")
 
 
@@ -181,10 +183,12 @@ def _fit(climb: Climb, settings: RungSettings, folder: Path) -> Rung:
     if base is None:
         from assay.evaluation.rungs.dictionary import Dictionary
         from assay.evaluation.rungs.linear import TfidfLogistic
-        from assay.evaluation.rungs.simple import Majority, Nearest
+        from assay.evaluation.rungs.simple import Copy, Lead, Majority, Nearest
 
         makers = {
             "majority": Majority.fit,
+            "copy": Copy.fit,
+            "lead": Lead.fit,
             "dictionary": Dictionary.fit,
             "nearest": Nearest.fit,
             "tfidf": TfidfLogistic.fit,
@@ -239,11 +243,12 @@ def _calibrated(climb: Climb, rung: Rung, answers: Answers) -> Answers:
             )
             for p, row in zip(answers.predictions, at_temperature(scores, temperature), strict=True)
         ]
-    elif card.task.output in ("json", "entities") and answers.predictions[0].logprob is not None:
+    elif (card.task.output in ("json", "entities") or card.task.check) and (
+        answers.predictions[0].logprob is not None
+    ):
         logprobs = [prediction.logprob or 0.0 for prediction in answers.predictions]
-        pairs = zip(answers.predictions, examples, strict=True)
-        right = [said.valid and said.output == example.target for said, example in pairs]
-        platt = fit_platt(np.array(logprobs), np.array(right))
+        scored = score(card.task, card.labels, examples, answers.predictions)
+        platt = fit_platt(np.array(logprobs), scored.per_item[scored.correct] == 1.0)
         rung.card = card.model_copy(update={"platt": platt})
         predictions = [
             replace(said, confidence=rung.card.confidence(logprob))

@@ -6,11 +6,9 @@ An invalid answer scores zero everywhere; it is never skipped.
 from __future__ import annotations
 
 import json
-import re
-import string
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -22,7 +20,9 @@ from assay.data.spans import Span, spans_of
 from assay.errors import ConstraintError, DataError
 from assay.evaluation import calibration
 from assay.evaluation.compare import Array, Statistic, is_binary, mean
+from assay.evaluation.parts import Parts
 from assay.evaluation.predictions import Prediction
+from assay.evaluation.texts import free_texts, whole_texts
 from assay.recipe.schema import Task
 
 INVALID = "(invalid)"  # the column of the confusion matrix for answers that did not parse
@@ -38,13 +38,9 @@ STAND_IN = {
     "span_f1": "span_f1",
     "overlap_f1": "overlap_f1",
     "span_macro_f1": "span_f1",
+    "bleu": "bleu",
 }
-CORRECT = {
-    "label": "accuracy",
-    "entities": "exact_match",
-    "json": "exact_match",
-    "text": "exact_match",
-}
+CORRECT = {"label": "accuracy", "number": "number_match"}  # else: exact match
 
 
 @dataclass(frozen=True)
@@ -75,17 +71,6 @@ class Scores:
         return metric not in STAND_IN and is_binary(self.per_item[metric])
 
 
-@dataclass
-class _Parts:
-    """What is particular to one kind of task."""
-
-    per_item: dict[str, Array]
-    statistics: dict[str, Statistic] = field(default_factory=dict[str, Statistic])
-    per_class: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
-    confusion: dict[str, Any] | None = None
-    notes: dict[str, str] = field(default_factory=dict[str, str])
-
-
 def score(
     task: Task,
     labels: Sequence[str],
@@ -106,10 +91,10 @@ def score(
     elif task.output == "json":
         parts = _json(task, examples, predictions)
     elif task.template == "plain":
-        parts = _whole_texts(examples, predictions)
+        parts = whole_texts(examples, predictions)
     else:
-        parts = _text(examples, predictions)
-    correct = CORRECT[task.output]
+        parts = free_texts(task, examples, predictions)
+    correct = CORRECT.get(task.check or task.output, "exact_match")
     parts.per_item["valid"] = np.array([p.valid for p in predictions], dtype=np.float64)
     confidence = confidences(predictions)
     if confidence is not None:
@@ -203,7 +188,7 @@ def _brier(
 
 def _label(
     labels: Sequence[str], examples: Sequence[Example], predictions: Sequence[Prediction]
-) -> _Parts:
+) -> Parts:
     known = set(labels)
     for example, prediction in zip(examples, predictions, strict=True):
         if example.target not in known:
@@ -221,7 +206,7 @@ def _label(
     answers = [p.output if p.valid else None for p in predictions]
     per_class, confusion, macro_f1 = _classes(list(labels), targets, answers)
     right = np.array([t == a for t, a in zip(targets, answers, strict=True)], dtype=np.float64)
-    parts = _Parts({"accuracy": right}, {"macro_f1": macro_f1}, per_class, confusion)
+    parts = Parts({"accuracy": right}, {"macro_f1": macro_f1}, per_class, confusion)
     absent = [row["label"] for row in per_class if row["support"] == 0]
     if absent:
         listed = ", ".join(absent[:5]) + (", …" if len(absent) > 5 else "")
@@ -294,7 +279,7 @@ def _mean_f1(columns: sparse.csr_array, count: int) -> Statistic:
 # --- json -------------------------------------------------------------------------------------
 
 
-def _json(task: Task, examples: Sequence[Example], predictions: Sequence[Prediction]) -> _Parts:
+def _json(task: Task, examples: Sequence[Example], predictions: Sequence[Prediction]) -> Parts:
     targets = [_parse(e.target, f"item {e.id!r}: the target", DataError) for e in examples]
     answers = [
         _parse(p.output, f"item {p.id!r}: an answer marked valid", ConstraintError)
@@ -305,7 +290,7 @@ def _json(task: Task, examples: Sequence[Example], predictions: Sequence[Predict
     valid = [p.valid for p in predictions]
     rows = list(zip(targets, answers, valid, strict=True))
     exact = [ok and same_json(target, answer) for target, answer, ok in rows]
-    parts = _Parts({"exact_match": np.array(exact, dtype=np.float64)})
+    parts = Parts({"exact_match": np.array(exact, dtype=np.float64)})
     if task.intent_field is not None:
         wanted = [_class_name(target, task.intent_field) for target in targets]
         got = [_class_name(a, task.intent_field) if ok else None for _, a, ok in rows]
@@ -411,7 +396,7 @@ SLOT_METRICS: dict[str, Callable[[Array], Array]] = {
 
 def _entities(
     labels: Sequence[str], examples: Sequence[Example], predictions: Sequence[Prediction]
-) -> _Parts:
+) -> Parts:
     """Entities with their exact bounds and type, and those that only overlap with their type's.
 
     Answers overlap nowhere, so this is what seqeval computes from their tags, strictly or not.
@@ -429,7 +414,7 @@ def _entities(
     right = [set(w) == set(f) and not invalid for w, f, invalid in rows]
     columns = sparse.csr_array(exact)
     per_class, confusion = _types(list(labels), wanted, found)
-    return _Parts(
+    return Parts(
         {
             "exact_match": np.array(right, dtype=np.float64),
             "span_f1": _micro_f1(exact),
@@ -510,61 +495,3 @@ def _types(
     count = len(labels)
     hits, true, given = np.diag(matrix)[:count], matrix.sum(1)[:count], matrix.sum(0)[:count]
     return _per_class(labels, hits, given, true), {"labels": names, "matrix": matrix.tolist()}
-
-
-# --- text -------------------------------------------------------------------------------------
-
-
-def _text(examples: Sequence[Example], predictions: Sequence[Prediction]) -> _Parts:
-    from sacrebleu.metrics.chrf import CHRF
-
-    chrf = CHRF()
-    exact, f1, character_f = (np.zeros(len(examples)) for _ in range(3))
-    for i, (example, prediction) in enumerate(zip(examples, predictions, strict=True)):
-        if prediction.valid:
-            exact[i] = squad_normalise(prediction.output) == squad_normalise(example.target)
-            f1[i] = token_f1(prediction.output, example.target)
-            character_f[i] = chrf.sentence_score(prediction.output, [example.target]).score / 100
-    chrf.sentence_score("a", ["a"])  # a signature exists only once something was scored
-    notes = {"chrf": str(chrf.get_signature())}
-    return _Parts({"exact_match": exact, "token_f1": f1, "chrf": character_f}, notes=notes)
-
-
-def _whole_texts(examples: Sequence[Example], predictions: Sequence[Prediction]) -> _Parts:
-    """How well each text is predicted, whatever the tokens: bits for each of its bytes.
-
-    ``compression`` is the share of the text's size that an arithmetic coder would save with these
-    predictions, 1 - bits per byte / 8 (Delétang et al. 2023, arXiv:2309.10668).
-    """
-    missing = [p.id for p in predictions if p.logprob is None]
-    if missing:
-        cause = f"{len(missing)} predictions have no log-likelihood (first: {missing[0]!r})"
-        raise DataError(cause, "Only an llm predicts whole texts.")
-    bits = np.array([-(p.logprob or 0.0) / np.log(2) for p in predictions])
-    size = np.array([float(len(e.text.encode())) for e in examples])
-    columns = sparse.csr_array(np.column_stack([bits, size]))
-    per_byte = Statistic(columns, lambda sums: sums[:, 0] / sums[:, 1])
-    saved = Statistic(columns, lambda sums: 1.0 - sums[:, 0] / (8.0 * sums[:, 1]))
-    return _Parts(
-        {"compression": 1.0 - bits / (8.0 * size), "bits_per_byte": bits / size},
-        {"compression": saved, "bits_per_byte": per_byte},
-        notes={"bits_per_byte": "a ratio of sums: long texts count for more"},
-    )
-
-
-_ARTICLES = re.compile(r"\b(a|an|the)\b", re.UNICODE)
-_NO_PUNCTUATION = str.maketrans("", "", string.punctuation)
-
-
-def squad_normalise(text: str) -> str:
-    """SQuAD's official normalisation: lower case, no punctuation, no articles, single spaces."""
-    return " ".join(_ARTICLES.sub(" ", text.lower().translate(_NO_PUNCTUATION)).split())
-
-
-def token_f1(answer: str, target: str) -> float:
-    """SQuAD's token F1 (Rajpurkar et al. 2016); without tokens on a side, 1 only if both lack them."""
-    ours, wanted = squad_normalise(answer).split(), squad_normalise(target).split()
-    if not ours or not wanted:
-        return float(ours == wanted)
-    common = (Counter(ours) & Counter(wanted)).total()
-    return 2 * common / (len(ours) + len(wanted))

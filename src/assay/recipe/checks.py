@@ -37,7 +37,17 @@ METRICS: dict[str, tuple[str, ...]] = {
         "valid",
         *CONFIDENCE_METRICS,
     ),
-    "text": ("exact_match", "token_f1", "chrf", "valid", *CONFIDENCE_METRICS),
+    "text": (
+        "exact_match",
+        "token_f1",
+        "rouge_l",
+        "chrf",
+        "chrf_pp",
+        "bleu",
+        "number_match",
+        "valid",
+        *CONFIDENCE_METRICS,
+    ),
     "plain": ("compression", "bits_per_byte", "valid"),
 }
 NEEDED_FIELD = {  # of task, for a metric to be computed
@@ -45,8 +55,9 @@ NEEDED_FIELD = {  # of task, for a metric to be computed
     "slot_precision": "slots_field",
     "slot_recall": "slots_field",
     "slot_f1": "slots_field",
+    "number_match": "check",
 }
-WITHOUT_BASE = ("majority", "dictionary", "tfidf", "nearest")
+WITHOUT_BASE = ("majority", "copy", "lead", "dictionary", "tfidf", "nearest")
 TRAINED_BY_THE_LOOP = ("encoder", "llm")
 WITHOUT_EFFECT = {"encoder": ("packing", "activation_checkpointing"), "llm": ("word_dropout",)}
 

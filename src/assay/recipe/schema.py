@@ -10,9 +10,13 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-RungKind = Literal["majority", "dictionary", "tfidf", "nearest", "embedding", "encoder", "llm"]
+RungKind = Literal[
+    "majority", "copy", "lead", "dictionary", "tfidf", "nearest", "embedding", "encoder", "llm"
+]
 Output = Literal["label", "entities", "json", "text"]
 OUTPUTS: dict[str, tuple[str, ...]] = {  # of a task, that a kind of rung can give; others: any
+    "copy": ("text",),
+    "lead": ("text",),
     "dictionary": ("entities",),
     "tfidf": ("label",),
     "nearest": ("label", "json", "text"),
@@ -67,6 +71,10 @@ class Task(Section):
     regex: str | None = Field(
         default=None, description="Constrain text output to this regular expression."
     )
+    check: Literal["number"] | None = Field(
+        default=None,
+        description="What makes a text right. number: its final number is the target's (after ####, else the last). null: the same words.",
+    )
     max_new_tokens: PositiveInt = Field(default=128, description="Longest answer, in tokens.")
 
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
@@ -83,6 +91,8 @@ class Task(Section):
             )
         if self.regex and self.output != "text":
             raise ValueError("`regex` needs output: text")
+        if self.check and (self.output != "text" or self.template == "plain"):
+            raise ValueError("`check` needs output: text, and answers to check")
         if self.template == "plain" and (self.output != "text" or self.system or self.regex):
             raise ValueError(
                 "template: plain is for whole texts: output: text, without `system` and `regex`"

@@ -35,10 +35,11 @@ def load_rung(folder: Path, progress: Progress, pool: BasePool) -> Rung:
 
 def _load(folder: Path, progress: Progress, pool: BasePool) -> Rung:
     card = Card.read(folder)
-    if card.kind in ("majority", "nearest"):
-        from assay.evaluation.rungs.simple import Majority, Nearest
+    if card.kind in ("majority", "copy", "lead", "nearest"):
+        from assay.evaluation.rungs.simple import Copy, Lead, Majority, Nearest
 
-        return (Majority if card.kind == "majority" else Nearest).load(folder, card)
+        kinds = {"majority": Majority, "copy": Copy, "lead": Lead, "nearest": Nearest}
+        return kinds[card.kind].load(folder, card)
     if card.kind == "dictionary":
         from assay.evaluation.rungs.dictionary import Dictionary
 

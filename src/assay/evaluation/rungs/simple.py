@@ -1,11 +1,12 @@
-"""Rungs that need no model at all: the commonest answer, and the nearest training answer."""
+"""Rungs that need no model at all: a training answer given again, or words of the input."""
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -19,16 +20,17 @@ from assay.evaluation.rungs.features import Vectorizer
 from assay.observability.progress import Progress
 
 ANSWERS = "answers.json"
+LEAD = 3  # sentences
 
 
 def _copied(
     card: Card,
     example: Example,
     answer: str,
-    confidence: float | None,
-    scores: tuple[float, ...] | None,
+    confidence: float | None = None,
+    scores: tuple[float, ...] | None = None,
 ) -> Prediction:
-    """A training answer given to another input; it may break a constraint that the input sets."""
+    """An answer made for something else; it may break a constraint of the task."""
     try:
         validate(card.task, card.labels, answer, example.text)
     except ConstraintError:
@@ -80,6 +82,53 @@ class Majority:
         return Majority(card, saved["answer"], saved["share"])
 
 
+class Copy:
+    """The input as the answer: what a translation or a correction must be better than."""
+
+    kind = "copy"
+
+    def __init__(self, card: Card) -> None:
+        self.card = card
+
+    @classmethod
+    def fit(cls, card: Card, train: Sequence[Example]) -> Self:
+        """Nothing is learned."""
+        del train
+        return cls(card)
+
+    def predict(self, examples: Sequence[Example], progress: Progress) -> list[Prediction]:
+        """The input, or what is taken of it."""
+        del progress
+        return [_copied(self.card, example, self._answer(example.text)) for example in examples]
+
+    def _answer(self, text: str) -> str:
+        return text
+
+    def save(self, folder: Path) -> None:
+        """Write the card."""
+        self.card.write(folder)
+
+    @classmethod
+    def load(cls, folder: Path, card: Card) -> Self:
+        """The inverse of ``save``."""
+        del folder
+        return cls(card)
+
+
+class Lead(Copy):
+    """The first three sentences of the input: the classical baseline of summaries (lead-3)."""
+
+    kind = "lead"
+
+    def _answer(self, text: str) -> str:
+        return " ".join(_sentences(text)[:LEAD])
+
+
+def _sentences(text: str) -> list[str]:
+    """Parts that end in a line break, or in a full stop, question or exclamation mark and space."""
+    return [part for part in re.split(r"(?<=[.!?])\s+|\s*\n\s*", text) if part]
+
+
 class Nearest:
     """The answer of the most similar training input (TF-IDF cosine)."""
 
@@ -107,7 +156,7 @@ class Nearest:
         similarity = self.vectorizer.transform([e.text for e in examples]) @ self._matrix.T
         best = np.asarray(similarity.argmax(axis=1)).ravel()
         return [
-            _copied(self.card, example, self.answers[i], None, None)
+            _copied(self.card, example, self.answers[i])
             for example, i in zip(examples, best, strict=True)
         ]
 
