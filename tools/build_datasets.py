@@ -12,10 +12,11 @@ import argparse
 import os
 from pathlib import Path
 
-from shipped import commerce, entities, intents, mails, opinions
+from shipped import commerce, entities, intents, mails, opinions, translations, worked
 from shipped.card import write
 
-CARDS = intents.CARDS | opinions.CARDS | entities.CARDS | commerce.CARDS | mails.CARDS
+FAMILIES = (intents, opinions, entities, commerce, mails, worked, translations)
+CARDS = {name: card for family in FAMILIES for name, card in family.CARDS.items()}
 
 
 def main() -> None:

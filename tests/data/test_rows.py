@@ -162,6 +162,25 @@ def test_a_target_whose_number_is_checked_must_have_one(recipe: Make) -> None:
     assert "task.regex" in refused(both, {"text": "x", "label": "5"}).cause
 
 
+def test_the_tests_of_a_program_come_along(recipe: Make) -> None:
+    task = {"output": "text", "check": "code"}
+    row = {"text": "x", "label": "x = 1", "tests": ["import math", "assert x == 1"]}
+    given = recipe(task, tests="tests")
+    assert made(given, row).check == "import math\nassert x == 1"
+    assert made(given, {**row, "tests": "assert x"}).check == "assert x"
+    assert made(given, {**row, "tests": '["assert x", "assert 1"]'}).check == "assert x\nassert 1"
+    assert made(given, {**row, "label": "```python\nx = 1\n```"}).target.startswith("```")
+    for changed, said in (
+        ({"tests": []}, "no tests in tests, so that any answer would pass"),
+        ({"tests": None}, "no tests in tests"),
+        ({"tests": "assert x =="}, "tests is not Python"),
+        ({"label": "x = ="}, "label is not Python"),
+        ({"tests": [1, {}]}, "holds dict, not text"),
+    ):
+        assert said in refused(given, {**row, **changed}).cause
+    assert 'no column "tests" (data.tests)' in refused(given, {"text": "x", "label": "1"}).cause
+
+
 # -- messages ------------------------------------------------------------------------------
 
 ROLES = st.lists(st.sampled_from(["system", "user", "assistant"]), max_size=6)

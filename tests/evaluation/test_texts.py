@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -154,6 +155,21 @@ def test_number_match_is_what_a_checked_text_is_judged_by(make: Any) -> None:
     assert scores.metrics["exact_match"] == 0.0
     assert scores.is_share("number_match")
     assert "number_match" not in text_scores(make, list(pairs)).metrics
+
+
+# --- code ---------------------------------------------------------------------------------------
+
+
+def test_code_is_judged_by_its_tests(make: Any) -> None:
+    """Whatever words the expected program has; an invalid answer does not pass empty tests."""
+    examples = [replace(e, check="assert x == 1") for e in make.examples(["x = 1"] * 4)]
+    examples.append(replace(make.examples([""] * 5)[4], check="pass"))
+    said = ["x = 2 - 1", "Sure:\n```python\nx = 1\n```", "x = 2", "x =", None]
+    task = Task.model_validate({"output": "text", "check": "code"})
+    scores = score(task, (), examples, make.answers(said).predictions)
+    assert scores.per_item["pass_at_1"].tolist() == [1.0, 1.0, 0.0, 0.0, 0.0]
+    assert scores.notes["pass_at_1"] == "2 passed, 1 AssertionError, 1 SyntaxError, 1 invalid"
+    assert scores.correct == "pass_at_1"
 
 
 def test_scores_are_remembered_within_bounds() -> None:

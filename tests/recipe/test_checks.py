@@ -8,7 +8,7 @@ from assay.data.records import Example
 from assay.errors import RecipeError
 from assay.evaluation.metrics import score
 from assay.evaluation.predictions import Prediction
-from assay.recipe.checks import METRICS, NEEDED_FIELD
+from assay.recipe.checks import METRICS, is_computed
 from assay.recipe.load import load
 from assay.recipe.schema import Task
 
@@ -120,6 +120,7 @@ TASKS = [
     ),
     ({"output": "text"}, "yes"),
     ({"output": "text", "check": "number"}, "so 3"),
+    ({"output": "text", "check": "code"}, "x = 1"),
     ({"output": "entities"}, '[{"type":"yes","text":"text","start":0}]'),
 ]
 
@@ -128,11 +129,11 @@ TASKS = [
 def test_the_metrics_are_those_that_an_evaluation_computes(
     task: dict[str, object], answer: str
 ) -> None:
-    examples = [Example(str(i), "text", (), answer, "slice") for i in range(4)]
+    examples = [Example(str(i), "text", (), answer, "slice", "assert x") for i in range(4)]
     predictions = [Prediction(str(i), answer, answer, True, 0.9) for i in range(4)]
     metrics = score(Task.model_validate(task), ["no", "yes"], examples, predictions).metrics
     known = METRICS[str(task["output"])]
-    assert metrics.keys() == {m for m in known if NEEDED_FIELD.get(m, "output") in task}
+    assert metrics.keys() == {m for m in known if is_computed(Task.model_validate(task), m)}
 
 
 @pytest.mark.parametrize(
@@ -152,8 +153,16 @@ def test_only_free_texts_are_checked(write: Write, minimal: str) -> None:
     assert "`check` needs output: text" in faults_of(write(minimal), "task.check=number")
     text = minimal.replace("output: label", "output: text").replace("tfidf", "copy")
     right = text.replace("accuracy", "number_match")
-    assert 'the metric "number_match" needs task.check' in faults_of(write(right))
+    assert 'the metric "number_match" needs task.check: number' in faults_of(write(right))
     assert load(write(right), overrides=["task.check=number"]).recipe.task.check == "number"
+    assert "task.check: code and data.tests go together" in faults_of(
+        write(right), "task.check=code"
+    )
+    assert "data.tests needs data.format: pairs" in faults_of(
+        write(right), "task.check=code", "data.tests=tests", "data.format=messages"
+    )
+    said = faults_of(write(right), "task.check=code", "data.tests=tests")
+    assert 'the metric "number_match" needs task.check: number' in said
 
 
 def test_entities_have_metrics_and_settings_of_their_own(write: Write, minimal: str) -> None:

@@ -284,7 +284,9 @@ def _examples(rows: Iterable[Draft]) -> tuple[Example, ...]:
         seen[identity] += 1
         if seen[identity] > 1:  # only where a given held-out split repeats a row
             identity = f"{identity}-{seen[identity]}"
-        made.append(Example(identity, draft.text, draft.turns, draft.target, draft.slice))
+        made.append(
+            Example(identity, draft.text, draft.turns, draft.target, draft.slice, draft.check)
+        )
     return tuple(made)
 
 

@@ -23,7 +23,8 @@ class Example:
     ``text`` is the bare input (no prompt template around it): what TF-IDF and encoders see.
     ``turns`` is the whole conversation including the final assistant turn; every assistant turn
     is trained on. ``target`` is what predictions are scored against: the label, the canonical
-    JSON text, or the final assistant turn.
+    JSON text, or the final assistant turn. ``check`` holds the tests that decide whether code is
+    right, else nothing.
     """
 
     id: str
@@ -31,6 +32,7 @@ class Example:
     turns: tuple[Turn, ...]
     target: str
     slice: str
+    check: str = ""
 
     @property
     def prompt(self) -> tuple[Turn, ...]:
@@ -39,19 +41,21 @@ class Example:
 
     def as_json(self) -> dict[str, Any]:
         """The row written to ``data/<split>.jsonl``."""
-        return {
+        row: dict[str, Any] = {
             "id": self.id,
             "text": self.text,
             "turns": [{"role": turn.role, "content": turn.content} for turn in self.turns],
             "target": self.target,
             "slice": self.slice,
         }
+        return {**row, "check": self.check} if self.check else row
 
     @staticmethod
     def from_json(row: dict[str, Any]) -> Example:
         """The inverse of ``as_json``."""
         turns = tuple(Turn(turn["role"], turn["content"]) for turn in row["turns"])
-        return Example(row["id"], row["text"], turns, row["target"], row["slice"])
+        check = row.get("check", "")
+        return Example(row["id"], row["text"], turns, row["target"], row["slice"], check)
 
 
 @dataclass(frozen=True)

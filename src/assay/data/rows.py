@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, cast
 
 from assay.data.clean import repaired, require_unicode
+from assay.data.code import code_in, fault_in
 from assay.data.duplicates import Fingerprint
 from assay.data.grounding import grounding
 from assay.data.numbers import final_number
@@ -45,6 +46,7 @@ class Draft:
     target: str
     slice: str
     repaired: bool
+    check: str = ""
     grounded: bool = True  # no words in the answer but the input's, where the task asks for that
     mark: Fingerprint = field(init=False)
 
@@ -102,7 +104,9 @@ def _from_pair(recipe: Recipe, check: Check, where: str, row: Row) -> Draft | Dr
     turns = conversation(task, text, target)
     slice_ = _slice(recipe, row, where, target)
     changed = fixed != [given, answer]
-    return Draft(where, _id(recipe, row, where), text, turns, target, slice_, changed, grounded)
+    tests = _tests(recipe, row, where, target)
+    identity = _id(recipe, row, where)
+    return Draft(where, identity, text, turns, target, slice_, changed, tests, grounded)
 
 
 def _from_entities(recipe: Recipe, where: str, row: Row) -> Draft | Dropped:
@@ -136,7 +140,27 @@ def _from_entities(recipe: Recipe, where: str, row: Row) -> Draft | Dropped:
     turns = conversation(recipe.task, text, spoken(target))
     slice_ = _slice(recipe, row, where, target)
     changed = tokens != given
-    return Draft(where, _id(recipe, row, where), text, turns, target, slice_, changed, whole)
+    identity = _id(recipe, row, where)
+    return Draft(where, identity, text, turns, target, slice_, changed, grounded=whole)
+
+
+def _tests(recipe: Recipe, row: Row, where: str, target: str) -> str:
+    """The tests of a row as one program; they and the target must be Python."""
+    name = recipe.data.tests
+    if name is None:
+        return ""
+    given = listed_in(_column(row, name, where, "data.tests"))
+    parts = cast("list[Any]", given) if isinstance(given, list) else [given]
+    tests = "\n".join(_text(part, f"{where}: {name}") for part in parts)
+    if not tests.strip():
+        raise DataError(
+            f"{where}: has no tests in {name}, so that any answer would pass",
+            "Give every row its tests.",
+        )
+    for what, code in ((name, tests), (recipe.data.target, code_in(target))):
+        if fault := fault_in(code):
+            raise DataError(f"{where}: {what} is not Python: {fault}", "Correct the row.")
+    return tests
 
 
 def _tokens(values: list[Any], where: str) -> list[str]:
@@ -194,7 +218,8 @@ def _from_messages(recipe: Recipe, check: Check, where: str, row: Row) -> Draft 
     text, target = turns[-2].content, turns[-1].content
     slice_ = _slice(recipe, row, where, target)
     identity = _id(recipe, row, where)
-    return Draft(where, identity, text, tuple(turns), target, slice_, fixed != given, all(checked))
+    changed, grounded = fixed != given, all(checked)
+    return Draft(where, identity, text, tuple(turns), target, slice_, changed, grounded=grounded)
 
 
 def _turns(messages: Any, where: str) -> list[Turn]:

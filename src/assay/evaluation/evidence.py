@@ -29,7 +29,7 @@ def write_evidence(
 ) -> str:
     """Write the test items' evidence as Parquet and JSONL; returns the SHA-256 of the JSONL.
 
-    One row an item: ``id, input, target, slice``; for ``base`` and ``candidate`` the columns
+    One row an item: ``id, input, target, slice``, and ``check`` where the task runs tests; for ``base`` and ``candidate`` the columns
     ``_output, _raw, _valid, _confidence, _correct`` (``_correct`` is the primary metric on that
     item); ``<rung>_output`` for every cheaper rung. ``folder`` is replaced as a whole.
     """
@@ -54,6 +54,9 @@ def evidence_rows(
     rows: list[dict[str, Any]] = [
         {"id": e.id, "input": e.text, "target": e.target, "slice": e.slice} for e in examples
     ]
+    if any(e.check for e in examples):
+        for row, example in zip(rows, examples, strict=True):
+            row["check"] = example.check
     for prefix, answers in zip(SYSTEMS, (base, candidate), strict=True):
         scores = score(recipe.task, labels, examples, answers.predictions)
         worth = scores.item_values(recipe.gate.primary)
@@ -95,7 +98,10 @@ def rescore(
 
     Brier is the top-label kind: the evidence holds no scores of the other labels.
     """
-    examples = [Example(row["id"], row["input"], (), row["target"], row["slice"]) for row in rows]
+    examples = [
+        Example(row["id"], row["input"], (), row["target"], row["slice"], row.get("check", ""))
+        for row in rows
+    ]
     predictions = [
         Prediction(
             id=row["id"],

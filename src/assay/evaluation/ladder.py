@@ -25,6 +25,7 @@ from assay.evaluation.predictions import Prediction, Rung
 from assay.evaluation.rungs import load_rung
 from assay.evaluation.rungs.card import BaseCard, Card
 from assay.evaluation.rungs.linear import at_temperature, label_indices
+from assay.evaluation.texts import run_tests
 from assay.models.pool import BasePool
 from assay.observability.progress import Progress
 from assay.recipe.schema import Base, Recipe
@@ -148,7 +149,10 @@ def answer(name: str, rung: Rung, examples: Sequence[Example], progress: Progres
     """Predictions and how long they took."""
     began = time.perf_counter()
     predictions = rung.predict(examples, progress)
-    return Answers(name, predictions, time.perf_counter() - began)
+    seconds = time.perf_counter() - began
+    if rung.card.task.check == "code":
+        run_tests(examples, predictions, progress)  # remembered: the scores will ask for them
+    return Answers(name, predictions, seconds)
 
 
 def climb_rung(climb: Climb, settings: RungSettings, below: Sequence[Step]) -> Step:

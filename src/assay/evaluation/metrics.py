@@ -40,7 +40,7 @@ STAND_IN = {
     "span_macro_f1": "span_f1",
     "bleu": "bleu",
 }
-CORRECT = {"label": "accuracy", "number": "number_match"}  # else: exact match
+CORRECT = {"label": "accuracy", "number": "number_match", "code": "pass_at_1"}  # else: exact match
 
 
 @dataclass(frozen=True)

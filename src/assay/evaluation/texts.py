@@ -1,4 +1,4 @@
-"""Score free texts: overlap with the expected text, and whether its number is the expected one.
+"""Score free texts: overlap with the expected text, its number, whether code passes its tests.
 
 Overlap ranks systems; it does not judge whether an answer is good. ROUGE is computed by rouge-score,
 BLEU and chrF by sacrebleu.
@@ -18,12 +18,15 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
+from assay.data.code import code_in
 from assay.data.numbers import final_number
 from assay.data.records import Example
 from assay.errors import DataError
 from assay.evaluation.compare import Array, Statistic
 from assay.evaluation.parts import Parts
 from assay.evaluation.predictions import Prediction
+from assay.evaluation.sandbox import PASSED, outcomes
+from assay.observability.progress import Progress
 from assay.recipe.schema import Task
 
 ORDERS = 4  # BLEU's longest n-gram
@@ -60,7 +63,28 @@ def free_texts(task: Task, examples: Sequence[Example], predictions: Sequence[Pr
     if task.check == "number":
         right = [same_number(*pair) for pair in pairs]
         parts.per_item["number_match"] = valid * right
+    if task.check == "code":
+        found = run_tests(examples, predictions)
+        parts.per_item["pass_at_1"] = np.array([end == PASSED for end in found], dtype=np.float64)
+        ends = Counter(found).most_common()
+        parts.notes["pass_at_1"] = ", ".join(f"{count} {end}" for end, count in ends)
     return parts
+
+
+def run_tests(
+    examples: Sequence[Example],
+    predictions: Sequence[Prediction],
+    progress: Progress | None = None,
+) -> list[str]:
+    """How the tests of each item end after the answer's code; each pair is run once."""
+    found = outcomes(
+        [
+            (code_in(prediction.output), example.check)
+            for example, prediction in zip(examples, predictions, strict=True)
+        ],
+        progress,
+    )
+    return [end if p.valid else "invalid" for end, p in zip(found, predictions, strict=True)]
 
 
 def whole_texts(examples: Sequence[Example], predictions: Sequence[Prediction]) -> Parts:

@@ -61,6 +61,7 @@ METRIC_NAMES = {  # in the order in which reports list them
     "overlap_f1": "Entity F1, overlap",
     "token_f1": "Token F1",
     "number_match": "Right number",
+    "pass_at_1": "Pass@1",
     "rouge_l": "ROUGE-L",
     "chrf": "chrF",
     "chrf_pp": "chrF++",

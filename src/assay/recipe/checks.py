@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 
 from assay.errors import did_you_mean
-from assay.recipe.schema import Recipe
+from assay.recipe.schema import Recipe, Task
 from assay.recipe.tree import Keys
 from assay.recipe.urls import password_in
 
@@ -45,17 +45,19 @@ METRICS: dict[str, tuple[str, ...]] = {
         "chrf_pp",
         "bleu",
         "number_match",
+        "pass_at_1",
         "valid",
         *CONFIDENCE_METRICS,
     ),
     "plain": ("compression", "bits_per_byte", "valid"),
 }
-NEEDED_FIELD = {  # of task, for a metric to be computed
-    "intent_accuracy": "intent_field",
-    "slot_precision": "slots_field",
-    "slot_recall": "slots_field",
-    "slot_f1": "slots_field",
-    "number_match": "check",
+NEEDED: dict[str, tuple[str, str | None]] = {  # key of task, perhaps its value, for a metric
+    "intent_accuracy": ("intent_field", None),
+    "slot_precision": ("slots_field", None),
+    "slot_recall": ("slots_field", None),
+    "slot_f1": ("slots_field", None),
+    "number_match": ("check", "number"),
+    "pass_at_1": ("check", "code"),
 }
 WITHOUT_BASE = ("majority", "copy", "lead", "dictionary", "tfidf", "nearest")
 TRAINED_BY_THE_LOOP = ("encoder", "llm")
@@ -87,9 +89,16 @@ def checks(recipe: Recipe) -> Iterator[tuple[Keys, str]]:
 
 def metrics_of(recipe: Recipe) -> list[str]:
     """The metrics that an evaluation of this recipe computes."""
-    task = recipe.task
-    names = METRICS[_kind(recipe)]
-    return [name for name in names if name not in NEEDED_FIELD or getattr(task, NEEDED_FIELD[name])]
+    return [name for name in METRICS[_kind(recipe)] if is_computed(recipe.task, name)]
+
+
+def is_computed(task: Task, metric: str) -> bool:
+    """Whether the task says what a metric of its kind of output needs."""
+    if metric not in NEEDED:
+        return True
+    key, value = NEEDED[metric]
+    given = getattr(task, key)
+    return given == value if value else bool(given)
 
 
 def _kind(recipe: Recipe) -> str:
@@ -118,7 +127,8 @@ def _gate(recipe: Recipe) -> Iterator[tuple[Keys, str]]:
 def _unknown_metric(name: str, recipe: Recipe) -> str:
     output = recipe.task.output
     if name in METRICS[_kind(recipe)]:
-        return f'the metric "{name}" needs task.{NEEDED_FIELD[name]}'
+        key, value = NEEDED[name]
+        return f'the metric "{name}" needs task.{key}' + (f": {value}" if value else "")
     what = "data.format: text" if _kind(recipe) == "plain" else f"output: {output}"
     return f'no metric "{name}" for {what}.{did_you_mean(name, metrics_of(recipe))}'
 

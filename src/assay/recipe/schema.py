@@ -71,9 +71,9 @@ class Task(Section):
     regex: str | None = Field(
         default=None, description="Constrain text output to this regular expression."
     )
-    check: Literal["number"] | None = Field(
+    check: Literal["number", "code"] | None = Field(
         default=None,
-        description="What makes a text right. number: its final number is the target's (after ####, else the last). null: the same words.",
+        description="What makes a text right. number: its final number is the target's (after ####, else the last). code: it is Python that passes the row's `data.tests`. null: the same words.",
     )
     max_new_tokens: PositiveInt = Field(default=128, description="Longest answer, in tokens.")
 
@@ -178,6 +178,10 @@ class Data(Section):
     target: str = Field(
         default="label",
         description="Column with the target (pairs); JSON targets may be objects. Entities: a list of {type, start, end} or {type, text}, or IOB tags where the input is a list of tokens.",
+    )
+    tests: str | None = Field(
+        default=None,
+        description="Column with the tests of a row, Python text or a list of it, for task.check: code.",
     )
     messages: str = Field(
         default="messages", description="Column with the list of {role, content} turns (messages)."
@@ -396,6 +400,10 @@ class Recipe(Section):
                 raise ValueError(f"ladder: {kind} needs task.output: {need}")
         if output == "entities" and self.data.format != "pairs":
             raise ValueError("task.output: entities needs data.format: pairs")
+        if (self.task.check == "code") != (self.data.tests is not None):
+            raise ValueError("task.check: code and data.tests go together")
+        if self.data.tests and self.data.format != "pairs":
+            raise ValueError("data.tests needs data.format: pairs")
         if (self.data.format == "text") != (self.task.template == "plain"):
             raise ValueError("data.format: text and task.template: plain go together")
         if self.data.format == "text" and kinds != ["llm"]:

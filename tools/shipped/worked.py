@@ -1,0 +1,155 @@
+"""Answers that take more than a label: worked sums, programs, what was said in a meeting."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from shipped.card import CC_BY, Card, Row, Splits
+
+GSM8K = """\
+GSM8K, copyright 2021 OpenAI.
+Source: https://github.com/openai/grade-school-math
+Commit: 3101c7d5072418e28b9008a6636bde82a006892c
+Licence: MIT License, https://opensource.org/licenses/MIT
+Cite: Cobbe et al.: Training Verifiers to Solve Math Word Problems, 2021, arXiv:2110.14168
+"""
+QMSUM = """\
+QMSum, copyright 2021 Yale LILY Lab.
+Source: https://github.com/Yale-LILY/QMSum
+Commit: 83d7768c1f2b4dfeb091385d3dc7e239b8e5bb7e
+Licence: MIT License, https://opensource.org/licenses/MIT
+Cite: Zhong et al.: QMSum: A New Benchmark for Query-based Multi-domain Meeting Summarization, 2021,
+arXiv:2104.05938
+"""
+MBPP = f"""\
+Mostly Basic Python Problems (MBPP), copyright Google.
+Source: https://github.com/deepseek-ai/DeepSeek-Coder (Evaluation/MBPP/data/mbpp.jsonl), a copy of
+https://github.com/google-research/google-research/tree/master/mbpp
+Commit: 2f9fd85927c669dae3c0fbb2d607274023af243e
+{CC_BY}
+Cite: Austin et al.: Program Synthesis with Large Language Models, 2021, arXiv:2108.07732
+"""
+TRAIN = 3000  # of GSM8K's 7,473 rows
+_SUM = re.compile(r"<<[^<>]*>>")  # what a calculator was asked
+_NOISE = re.compile(r"\{\s*\w+\s*\}|<\w+>")  # {vocalsound}, {disfmarker}
+LONGEST = 2500  # characters of a passage
+
+
+def sums(source: Path, split: str) -> list[Row]:
+    """The official rows, without the annotations for a calculator."""
+    path = source / "gsm8k" / "grade_school_math" / "data" / f"{split}.jsonl"
+    rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    return [{"question": r["question"], "answer": _SUM.sub("", r["answer"])} for r in rows]
+
+
+def build_sums(source: Path) -> Splits:
+    """The first rows of the official training split, and the whole official test."""
+    return {"train": sums(source, "train")[:TRAIN], "test": sums(source, "test")}
+
+
+def programs(source: Path) -> Splits:
+    """The official splits by task number; 1 to 10 are examples for prompts, and left out."""
+    path = source / "mbpp_humanevalx_leetcode" / "Evaluation" / "MBPP" / "data" / "mbpp.jsonl"
+    numbers = {"train": range(601, 975), "validation": range(511, 601), "test": range(11, 511)}
+    splits: Splits = {name: [] for name in numbers}
+    for line in path.read_text(encoding="utf-8").splitlines():
+        task = json.loads(line)
+        code = task["code"].replace("\r\n", "\n").replace("\t", "    ").strip()
+        tests = [task["test_setup_code"], *task["test_list"]]
+        row = {
+            "problem": f"{task['text'].strip()}\n{task['test_list'][0]}",
+            "code": "\n".join(part.rstrip() for part in code.split("\n")),
+            "tests": [test.replace("\r\n", "\n") for test in tests if test.strip()],
+            "task": task["task_id"],
+        }
+        for name, wanted in numbers.items():
+            if task["task_id"] in wanted:
+                splits[name].append(row)
+    return splits
+
+
+def meetings(source: Path, split: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """(domain, meeting) of a split; one domain's training meetings are a file each."""
+    for domain in ("Academic", "Committee", "Product"):
+        folder = source / "qmsum" / "data" / domain
+        listed = folder / "jsonl" / f"{split}.jsonl"
+        if listed.is_file():
+            texts = listed.read_text(encoding="utf-8").splitlines()
+        else:
+            texts = [p.read_text(encoding="utf-8") for p in sorted((folder / split).glob("*.json"))]
+        for text in texts:
+            yield domain.lower(), json.loads(text)
+
+
+def asked(domain: str, meeting: dict[str, Any]) -> Iterator[Row]:
+    """The specific questions whose passage is short enough, with the turns that answer them."""
+    turns: list[dict[str, str]] = meeting["meeting_transcripts"]
+    for question in meeting["specific_query_list"]:
+        lines: list[str] = []
+        for first, last in question["relevant_text_span"]:
+            for turn in turns[int(first) : int(last) + 1]:
+                said = " ".join(_NOISE.sub(" ", turn["content"]).split())
+                if re.search(r"\w", said):
+                    lines.append(f"{turn['speaker']}: {said}")
+        passage = "\n".join(lines)
+        if lines and len(passage) <= LONGEST:
+            yield {
+                "passage": f"{passage}\n\n{' '.join(question['query'].split())}",
+                "summary": " ".join(question["answer"].split()),
+                "domain": domain,
+            }
+
+
+def build_meetings(source: Path) -> Splits:
+    """The official splits, which are by meeting."""
+    return {
+        name: [row for domain, one in meetings(source, split) for row in asked(domain, one)]
+        for name, split in (("train", "train"), ("validation", "val"), ("test", "test"))
+    }
+
+
+CARDS = {
+    "gsm8k": Card(
+        "MIT",
+        GSM8K,
+        "Word problems of grade-school mathematics with worked answers that end in"
+        f" `#### NUMBER`: the first {TRAIN:,} rows of the official training split, and the whole"
+        " official test.",
+        {"question": "the problem", "answer": "the steps, then `#### ` and the number"},
+        "Calculator annotations (`<<48/2=24>>`) were taken out of the answers.",
+        build=build_sums,
+    ),
+    "mbpp": Card(
+        "CC-BY-4.0",
+        MBPP,
+        "Problems for beginners in Python, each with a program and three tests: the official splits.",
+        {
+            "problem": "what the program must do, and below it the first of its tests, which says"
+            " how it is called",
+            "code": "a program that passes",
+            "tests": "list of Python statements: imports they need, then the assertions",
+            "task": "the number of the problem in the original",
+        },
+        "Line ends and tabs became uniform; the first test was put below the problem.",
+        build=programs,
+    ),
+    "qmsum": Card(
+        "MIT",
+        QMSUM,
+        "Questions about meetings (of researchers, parliamentary committees and product teams)"
+        " with the passage that answers each and a summary: the official splits, which are by"
+        " meeting. **The passage is given; finding it in the transcript is not a part of this.**",
+        {
+            "passage": "what was said, a turn a line, then an empty line and the question",
+            "summary": "the answer",
+            "domain": "`academic`, `committee` or `product`",
+        },
+        f"Only specific questions whose passage has at most {LONGEST:,} characters. Marks such as"
+        " `{vocalsound}` are gone, and space was made single.",
+        build=build_meetings,
+    ),
+}
