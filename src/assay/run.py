@@ -13,7 +13,7 @@ import shutil
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from functools import partial
 from importlib import metadata
@@ -38,7 +38,15 @@ STAGES = ("data", "baseline", "train", "evaluate", "gate", "package")
 SPLITS = ("train", "validation", "test")
 DAMAGED = "Train it again, in the place of this one: assay train … --fresh"
 RECORDS = ("run.json", "recipe.yaml", "environment.json")  # every run's folder begins with these
-RESULTS = ("ladder.json", "evidence", "evaluation.json", "parity.json", "report", "packages")
+RESULTS = (
+    "baseline.json",
+    "ladder.json",
+    "evidence",
+    "evaluation.json",
+    "parity.json",
+    "report",
+    "packages",
+)
 MADE = {*RECORDS, "data", "baseline", "rungs", *RESULTS}  # all that a run leaves in its folder
 SCRATCH = (".tmp-", *(f".{name}." for name in MADE), ".DS_Store")  # of a killed run, or nobody's
 STATE = ("name", "profile", "recipe_digest", "created", "stages", "status")  # of run.json
@@ -158,9 +166,13 @@ def train(
     folder: Path | None = None,
     all_rungs: bool = False,
     fresh: bool = False,
+    baseline_only: bool = False,
     progress: Progress = SILENT,
 ) -> Run:
     """Execute a recipe: everything up to the gate's verdict and the report.
+
+    With ``baseline_only``, up to what the untrained bases score (``baseline.json``); the same run
+    without it goes on from there.
 
     The folder's name carries the digest of the resolved recipe, so the same recipe finds its own
     run again: complete runs are returned at once, interrupted ones go on. Raises ``AssayError``
@@ -173,22 +185,35 @@ def train(
     run = Run(folder or root / recipe.name / f"{loaded.profile or 'plain'}-{identity[:8]}")
     with one_writer(run.folder, partial(_clear, run.folder, fresh)) as folder, interruptible():
         told = progress if folder == run.folder else SILENT
-        _execute(Run(folder), loaded, identity, all_rungs, told)
+        _execute(Run(folder), loaded, identity, all_rungs, baseline_only, told)
     return run
 
 
-def _execute(run: Run, loaded: Loaded, identity: str, all_rungs: bool, progress: Progress) -> None:
+def _execute(
+    run: Run,
+    loaded: Loaded,
+    identity: str,
+    all_rungs: bool,
+    baseline_only: bool,
+    progress: Progress,
+) -> None:
     if _finished(run, loaded, identity, all_rungs):
-        progress.say(f"{run.folder}: already complete, nothing to do (--fresh starts again)")
+        if baseline_only:
+            _baselines(run, loaded.recipe, _data(run, loaded, progress), progress)
+        else:
+            progress.say(f"{run.folder}: already complete, nothing to do (--fresh starts again)")
         return
     stages = _Stages(run, loaded, identity, progress)
     try:
         splits = stages.do("data", lambda: _data(run, loaded, progress))
-        _climb(run, loaded.recipe, splits, all_rungs, stages, progress)
+        if baseline_only:
+            stages.do("baseline", lambda: _baselines(run, loaded.recipe, splits, progress))
+        else:
+            _climb(run, loaded.recipe, splits, all_rungs, stages, progress)
     except BaseException as error:
         stages.abandon("interrupted" if isinstance(error, KeyboardInterrupt) else "failed")
         raise
-    stages.finish("complete")
+    stages.finish("baseline" if baseline_only else "complete")
 
 
 def _clear(folder: Path, fresh: bool) -> None:
@@ -328,6 +353,26 @@ def _read_split(path: Path, report: dict[str, Any], name: str) -> tuple[Example,
             f"{path}: was changed after the run began", "Start the run again: assay train … --fresh"
         )
     return tuple(Example.from_json(row) for row in files.read_jsonl(path))
+
+
+def _baselines(run: Run, recipe: Recipe, splits: Splits, progress: Progress) -> None:
+    """What every base of the ladder scores on the test items, untrained."""
+    from assay.evaluation.evaluate import describe
+    from assay.evaluation.ladder import Climb, base_answers, ordered
+    from assay.models.pool import BasePool
+
+    climb = Climb(recipe, splits, run.folder, BasePool(progress), progress)
+    answers = [base_answers(climb, rung, "test") for rung in ordered(recipe)]
+    found = {each.name: each for each in answers}  # rungs share their bases
+    systems = [describe(recipe, splits.labels, splits.test, each) for each in found.values()]
+    document = {
+        "primary": recipe.gate.primary,
+        "items": len(splits.test),
+        "confidence": recipe.gate.confidence,
+        "thresholds": recipe.gate.thresholds,
+        "bases": [asdict(system) for system in systems],
+    }
+    files.write_json(run.folder / "baseline.json", document)
 
 
 def _climb(

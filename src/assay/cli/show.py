@@ -94,6 +94,27 @@ def systems(console: Console, evaluation: dict[str, Any]) -> None:
     console.print(table)
 
 
+def baselines(console: Console, found: dict[str, Any]) -> None:
+    """What the untrained bases score, beside what the gate will ask for."""
+    wanted: dict[str, float] = found["thresholds"]
+    metrics = list(found["bases"][0]["metrics"])
+    metrics.sort(key=lambda name: (name != found["primary"], name not in wanted))
+    heading = (
+        f"\nOn {found['items']:,} held-out items, untrained, {found['confidence']:.0%} intervals:"
+    )
+    line(console, heading, style="bold")
+    table = Table("", *metrics[:5], header_style="bold", box=None)
+    for system in found["bases"]:
+        cells = [_cell(system, metric, metric == metrics[0]) for metric in metrics[:5]]
+        table.add_row(f"base: {system['name']}", *cells)
+    bounds = {m: f">= {wanted[m]:g}" for m in wanted} | {
+        m.removeprefix("max_"): f"<= {bound:g}" for m, bound in wanted.items() if m[:4] == "max_"
+    }
+    asked = [Text(bounds.get(metric, ""), style="dim") for metric in metrics[:5]]
+    table.add_row(Text("the gate asks for", style="dim"), *asked)
+    console.print(table)
+
+
 def _rows(evaluation: dict[str, Any]) -> list[tuple[str, dict[str, Any], str]]:
     base, candidate = evaluation["base"], evaluation["candidate"]
     cheaper = [(rung_name(c["name"]), c, "dim") for c in evaluation["cheaper"]]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
@@ -50,7 +50,6 @@ def train(
     was skipped, else that of the worst verdict.
     """
     from assay import run as execution
-    from assay.cli import show
     from assay.launch.pack import limits
     from assay.recipe.load import load
 
@@ -69,6 +68,13 @@ def train(
     run = execution.train(
         loaded, root=root, folder=folder, all_rungs=all_rungs, fresh=fresh, progress=progress
     )
+    finish(run, as_json)
+
+
+def finish(run: Run, as_json: bool) -> NoReturn:
+    """Show a run that was trained, and end with the exit code of its verdict."""
+    from assay.cli import show
+
     if as_json:
         emit(show.summary(run))
     else:

@@ -31,7 +31,7 @@ from assay.evaluation.predictions import Prediction
 from assay.evaluation.result import Answers, Comparison, Evaluation, Slice, System
 from assay.recipe.schema import Gate, Recipe
 
-__all__ = ["Answers", "Evaluation", "evaluate"]
+__all__ = ["Answers", "Evaluation", "describe", "evaluate"]
 
 FLIPS_SHOWN = 50  # of each kind
 ERRORS_SHOWN = 50
@@ -89,6 +89,18 @@ def evaluate(
         notes=ours.notes,
     )
     return replace(evaluation, gate=judge(gate, evaluation))
+
+
+def describe(
+    recipe: Recipe, labels: Sequence[str], examples: Sequence[Example], answers: Answers
+) -> System:
+    """One system's metrics with their intervals, as ``evaluate`` gives them for each."""
+    check_aligned(examples, answers.predictions)
+    order = sorted(range(len(examples)), key=lambda i: examples[i].id)
+    predictions = [answers.predictions[i] for i in order]
+    scores = score(recipe.task, labels, [examples[i] for i in order], predictions)
+    _check_primary(recipe, scores)
+    return _system(answers, scores, _distributions([scores])[0], recipe.gate.confidence)
 
 
 def _check_primary(recipe: Recipe, scores: Scores) -> None:
