@@ -60,6 +60,16 @@ ROWS = {
     "amazon-google/train": 6_874,
     "amazon-google/validation": 2_293,
     "amazon-google/test": 2_293,
+    "gsm8k/train": 3_000,
+    "gsm8k/test": 1_319,
+    "mbpp/train": 374,
+    "mbpp/validation": 90,
+    "mbpp/test": 500,
+    "qmsum/train": 496,
+    "qmsum/validation": 105,
+    "qmsum/test": 115,
+    "shop-texts/train": 1_277,
+    "shop-texts/test": 300,
 }
 
 

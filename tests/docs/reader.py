@@ -15,7 +15,8 @@ import httpx
 
 ROOT = Path(__file__).resolve().parents[2]
 README = ROOT / "README.md"
-PAGES = [README, *sorted((ROOT / "docs").glob("*.md"))]
+OWN_PAGE = ROOT / "docs" / "your-own.md"
+PAGES = [README, *sorted(set((ROOT / "docs").glob("*.md")) - {OWN_PAGE})]
 FENCE = re.compile(r"```(?:sh|console|bash)\n(.*?)```", re.DOTALL)
 INLINE = re.compile(r"`((?:assay|make|python benchmarks/)[^`\n]*)`")
 PYTHON = re.compile(r"```python\n(.*?)```", re.DOTALL)
@@ -55,6 +56,7 @@ def inline(page: Path) -> Iterator[str]:
 
 
 STORY = list(fenced(README))
+OWN = list(fenced(OWN_PAGE))  # another story, with data of its own
 TEXT = sorted({c for page in PAGES for c in (*inline(page), *fenced(page))} - set(STORY))
 NAMED = [c for c in TEXT if c.startswith("assay ") and c not in ELSEWHERE]
 ALONE = [c for c in NAMED if c.startswith(("assay train", "assay data"))]  # need no story
