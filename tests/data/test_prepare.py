@@ -190,6 +190,13 @@ def test_a_label_that_train_does_not_have_is_named(run: Run, rows: Rows) -> None
     assert "found, lost" in error.remedy
 
 
+def test_the_label_of_unsure_answers_must_be_one_of_train(run: Run, rows: Rows) -> None:
+    task = {"output": "label", "otherwise": "losst"}
+    error = refused(run, rows(40), task=task)
+    assert 'task.otherwise: no training row has the label "losst"' in error.cause
+    assert 'Did you mean "lost"?' in error.cause
+
+
 def test_duplicate_ids_are_named_with_both_lines(run: Run, rows: Rows) -> None:
     given = [row | {"id": n} for n, row in enumerate(rows(40))]
     given[30]["id"] = 7

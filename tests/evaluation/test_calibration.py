@@ -13,7 +13,7 @@ from sklearn.metrics import brier_score_loss
 
 from assay.errors import DataError
 from assay.evaluation import calibration
-from assay.evaluation.calibration import ece, ece_null, fit_platt, fit_temperature
+from assay.evaluation.calibration import ece, ece_null, fit_otherwise, fit_platt, fit_temperature
 
 
 def calibrated(items: int, seed: int) -> tuple[Any, Any]:
@@ -147,6 +147,36 @@ def test_a_label_of_probability_zero_is_survived() -> None:
 def test_temperature_needs_numbers(scores: Any) -> None:
     with pytest.raises(DataError, match="temperature"):
         fit_temperature(scores, np.zeros(len(scores), dtype=int))
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    items=st.lists(
+        st.tuples(st.sampled_from([-2.0, -1.5, -1.0, -0.5, -0.1]), st.booleans(), st.booleans()),
+        min_size=1,
+        max_size=12,
+    )
+)
+def test_giving_up_makes_most_items_right(items: list[tuple[float, bool, bool]]) -> None:
+    """Against every threshold there is; an item cannot be right as it is and as ``otherwise``."""
+    logprobs = np.array([p for p, _, _ in items])
+    otherwise = np.array([o for _, o, _ in items])
+    right = np.array([r and not o for _, o, r in items])
+    below, slope, offset = fit_otherwise(logprobs, right, otherwise)
+
+    def correct(threshold: float) -> int:
+        return int(np.where(np.exp(logprobs) < threshold, otherwise, right).sum())
+
+    every = [0.0, *(np.exp(logprobs) + 1e-9).tolist()]
+    assert correct(below) == max(map(correct, every))
+    fewest = min(t for t in every if correct(t) == correct(below))
+    assert (np.exp(logprobs) < below).sum() == (np.exp(logprobs) < fewest).sum()
+    given_up = otherwise[np.exp(logprobs) < below]
+    if below:
+        assert 0 < below <= 1
+        sure = 1 / (1 + np.exp(-(slope * logprobs + offset)))
+        assert ((sure > 0) & (sure < 1)).all()
+        assert given_up.any()
 
 
 def test_platt_is_scikit_learns() -> None:

@@ -16,6 +16,7 @@ from assay.data.records import Example, Splits
 from assay.data.spans import Span, answer_of
 from assay.evaluation import ladder
 from assay.evaluation.ladder import Climb, climb_ladder, ordered
+from assay.evaluation.metrics import score
 from assay.evaluation.predictions import Prediction
 from assay.evaluation.result import Answers
 from assay.evaluation.rungs import load_rung
@@ -168,6 +169,43 @@ def test_the_temperature_fitted_on_validation_is_saved(climb: Any, tmp_path: Pat
     steps, _, _ = climb_ladder(climb(["tfidf"], noise=0.3, thresholds={"accuracy": 0.5}))
     saved = files.read_json(tmp_path / "rungs" / "tfidf" / "rung" / "rung.json")
     assert saved["temperature"] == steps[0].rung.card.temperature != 1.0
+
+
+def test_what_is_out_of_scope_is_told_by_how_unsure_an_answer_is(
+    climb: Any, tmp_path: Path
+) -> None:
+    """Words of no topic: train has a few such rows, which teach nothing about the others."""
+    toy = climb(["tfidf"], thresholds={"accuracy": 0.5})
+    draw = np.random.default_rng(3)
+
+    def strange(name: str, size: int) -> tuple[Example, ...]:
+        words = ["".join(draw.choice(list("qxzkj"), 5)) for _ in range(3 * size)]
+        texts = [" ".join(words[3 * i : 3 * i + 3]) for i in range(size)]
+        return tuple(Example(f"{name}-{i}", t, (), "none", "none") for i, t in enumerate(texts))
+
+    labels = ("cash", "lost", "none", "rate")
+    splits = Splits(
+        (*toy.splits.train, *strange("t", 3)),
+        (*toy.splits.validation, *strange("v", 30)),
+        (*toy.splits.test, *strange("e", 30)),
+        labels,
+        {},
+    )
+    scores: dict[bool, float] = {}
+    for wanted in (False, True):
+        task = Task.model_validate({"output": "label", "otherwise": "none" if wanted else None})
+        recipe = toy.recipe.model_copy(update={"task": task})
+        folder = tmp_path / str(wanted)
+        (step,), _, _ = climb_ladder(replace(toy, recipe=recipe, splits=splits, folder=folder))
+        rule = step.rung.card.otherwise
+        assert (rule is not None) is wanted
+        found = score(task, labels, splits.test, step.rung.predict(splits.test, SILENT))
+        scores[wanted] = found.metrics["accuracy"]
+        assert ("multi-class" in found.notes["brier"]) is not wanted
+        again = load_rung(folder / "rungs" / "tfidf" / "rung", SILENT, toy.pool)
+        assert again.card.otherwise == rule
+        assert again.predict(splits.validation, SILENT) == step.validation.predictions
+    assert scores[False] < 0.75 < 0.95 < scores[True]
 
 
 def test_a_checked_text_is_as_sure_as_its_number_was_right(climb: Any) -> None:

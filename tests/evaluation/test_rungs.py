@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,7 @@ import pytest
 from assay.data.records import Example
 from assay.errors import PackageError
 from assay.evaluation.rungs import load_rung
-from assay.evaluation.rungs.card import Card
+from assay.evaluation.rungs.card import Card, Otherwise
 from assay.evaluation.rungs.linear import TfidfLogistic, from_logits, log_softmax
 from assay.evaluation.rungs.simple import Copy, Lead, Majority, Nearest
 from assay.models.pool import BasePool
@@ -27,7 +29,7 @@ WORDS = {
 ASKED = ["my cash is gone", "I lost it", "euros?", "nothing known here zzz", "card 5"]
 
 
-def examples(texts: list[str], targets: list[str]) -> list[Example]:
+def examples(texts: Sequence[str], targets: Sequence[str]) -> list[Example]:
     pairs = zip(texts, targets, strict=True)
     return [Example(f"item-{i}", text, (), target, "") for i, (text, target) in enumerate(pairs)]
 
@@ -135,9 +137,29 @@ def test_the_majority_rung_answers_the_commonest_and_breaks_ties_by_name() -> No
 def test_temperature_changes_confidence_and_never_the_answer() -> None:
     logits = np.random.default_rng(0).normal(size=(5, 3))
     asked = examples(ASKED, ["cash"] * len(ASKED))
-    sharp, flat = (from_logits(asked, ["a", "b", "c"], logits, t) for t in (0.5, 5.0))
+    sharp, flat = (
+        from_logits(card("tfidf", ["a", "b", "c"], temperature=t), asked, logits)
+        for t in (0.5, 5.0)
+    )
     assert [p.output for p in sharp] == [p.output for p in flat]
     assert all((a.confidence or 0) > (b.confidence or 0) for a, b in zip(sharp, flat, strict=True))
+
+
+def test_an_unsure_answer_becomes_otherwise() -> None:
+    """With the confidence that this has on validation, not that of the label given up."""
+    task = Task.model_validate({"output": "label", "otherwise": "none"})
+    labels = ("a", "b", "none")
+    rule = Otherwise(below=0.5, slope=0.0, offset=math.log(4))
+    made = Card(kind="tfidf", task=task, labels=labels, otherwise=rule)
+    logits = np.log([[0.6, 0.3, 0.1], [0.45, 0.35, 0.2], [0.1, 0.1, 0.8]])
+    found = from_logits(made, examples(ASKED[:3], labels), logits)
+    assert [p.output for p in found] == ["a", "none", "none"]
+    assert [p.raw for p in found] == ["a", "a", "none"]
+    assert [p.confidence for p in found] == pytest.approx([0.6, 0.8, 0.8])
+    plain = from_logits(
+        made.model_copy(update={"otherwise": None}), examples(ASKED[:3], labels), logits
+    )
+    assert [p.output for p in plain] == ["a", "a", "none"]
 
 
 def test_log_softmax_stands_large_logits() -> None:

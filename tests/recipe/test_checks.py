@@ -149,6 +149,13 @@ def test_a_rung_gives_what_the_task_asks_for(
     assert said in faults_of(write(minimal), override)
 
 
+def test_only_labels_have_another_for_unsure_answers(write: Write, minimal: str) -> None:
+    assert load(write(minimal), overrides=["task.otherwise=none"]).recipe.task.otherwise == "none"
+    text = minimal.replace("output: label", "output: text").replace("tfidf", "copy")
+    text = text.replace("accuracy", "chrf")
+    assert "`otherwise` needs output: label" in faults_of(write(text), "task.otherwise=none")
+
+
 def test_only_free_texts_are_checked(write: Write, minimal: str) -> None:
     assert "`check` needs output: text" in faults_of(write(minimal), "task.check=number")
     text = minimal.replace("output: label", "output: text").replace("tfidf", "copy")

@@ -27,7 +27,7 @@ from assay.data.rows import Draft, Dropped, drafter
 from assay.data.spans import spans_of
 from assay.data.splits import Key, balance, cut, subset
 from assay.data.tables import Located
-from assay.errors import DataError
+from assay.errors import DataError, did_you_mean
 from assay.observability.progress import Progress
 from assay.recipe.schema import Recipe, Source
 
@@ -237,6 +237,13 @@ def _labels(recipe: Recipe, parts: Parts) -> tuple[str, ...]:
             "A classifier needs at least two classes. Is data.target the right column?",
         )
     known = set(labels)
+    otherwise = recipe.task.otherwise
+    if otherwise is not None and otherwise not in known:
+        raise DataError(
+            f'task.otherwise: no training row has the label "{otherwise}"'
+            + did_you_mean(otherwise, labels),
+            "Name one of train's labels; a few rows of it are enough.",
+        )
     for name in ("validation", "test"):
         for draft in parts[name]:
             for label in _names(output, draft) - known:

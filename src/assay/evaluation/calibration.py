@@ -157,6 +157,29 @@ def fit_temperature(scores: Array, targets: NDArray[np.intp]) -> float:
     return float(np.exp(found.x))
 
 
+def fit_otherwise(
+    logprobs: Array, right: NDArray[np.bool_], otherwise: NDArray[np.bool_]
+) -> tuple[float, float, float]:
+    """Below which probability an answer is more often ``otherwise`` than right.
+
+    ``logprobs`` [N] of the answers, ``right`` whether they are, ``otherwise`` whether the target is the
+    label that unsure answers become. Returns the probability that makes most items right (0 where
+    none does better, the smallest where several do), and slope and offset of Platt scaling for what
+    lies below it.
+    """
+    order = np.argsort(logprobs, kind="stable")
+    gain = np.cumsum(otherwise[order].astype(np.int64) - right[order])  # of giving up 1, 2, … items
+    values = logprobs[order]
+    apart = np.append(values[1:] > values[:-1], True)  # equally sure answers stay together
+    gain = np.where(apart, gain, np.iinfo(np.int64).min)
+    best = int(gain.argmax())
+    if gain[best] <= 0:
+        return 0.0, 0.0, 0.0
+    above = np.exp(values[best + 1]) if best + 1 < len(values) else 1.0
+    slope, offset = fit_platt(values[: best + 1], otherwise[order[: best + 1]])
+    return float((np.exp(values[best]) + above) / 2), slope, offset
+
+
 def fit_platt(scores: Array, correct: NDArray[np.bool_]) -> tuple[float, float]:
     """Slope and offset of ``P(correct) = sigmoid(slope * score + offset)``.
 

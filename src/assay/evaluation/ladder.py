@@ -17,13 +17,14 @@ import numpy as np
 
 from assay import files
 from assay.data.records import Example, Splits
-from assay.evaluation.calibration import fit_platt, fit_temperature
+from assay.evaluation.calibration import fit_otherwise, fit_platt, fit_temperature
+from assay.evaluation.compare import Array
 from assay.evaluation.evaluate import Answers, evaluate
 from assay.evaluation.gate import judge
 from assay.evaluation.metrics import score
 from assay.evaluation.predictions import Prediction, Rung
 from assay.evaluation.rungs import load_rung
-from assay.evaluation.rungs.card import BaseCard, Card
+from assay.evaluation.rungs.card import BaseCard, Card, Otherwise
 from assay.evaluation.rungs.linear import at_temperature, label_indices
 from assay.evaluation.texts import run_tests
 from assay.models.pool import BasePool
@@ -240,13 +241,19 @@ def _calibrated(climb: Climb, rung: Rung, answers: Answers) -> Answers:
         scores = np.array([prediction.scores for prediction in answers.predictions])
         temperature = fit_temperature(scores, label_indices(card.labels, examples))
         rung.card = card.model_copy(update={"temperature": temperature})
-        position = {label: i for i, label in enumerate(card.labels)}
-        predictions = [
-            replace(
-                p, scores=tuple(row.tolist()), confidence=float(np.exp(row[position[p.output]]))
-            )
-            for p, row in zip(answers.predictions, at_temperature(scores, temperature), strict=True)
+        scores = at_temperature(scores, temperature)
+        place = {label: i for i, label in enumerate(card.labels)}
+        chosen = [
+            float(row[place[p.output]]) for p, row in zip(answers.predictions, scores, strict=True)
         ]
+        if card.task.otherwise is not None:
+            rung.card = _with_otherwise(climb, rung.card, answers, np.array(chosen))
+        predictions: list[Prediction] = []
+        for p, row, logprob in zip(answers.predictions, scores, chosen, strict=True):
+            output, confidence = rung.card.settle(p.output, logprob)
+            predictions.append(
+                replace(p, output=output, confidence=confidence, scores=tuple(row.tolist()))
+            )
     elif (card.task.output in ("json", "entities") or card.task.check) and (
         answers.predictions[0].logprob is not None
     ):
@@ -261,6 +268,22 @@ def _calibrated(climb: Climb, rung: Rung, answers: Answers) -> Answers:
     else:
         return answers
     return replace(answers, predictions=predictions)
+
+
+def _with_otherwise(climb: Climb, card: Card, answers: Answers, logprobs: Array) -> Card:
+    """The card with the confidence below which answers become ``task.otherwise``."""
+    targets = [example.target for example in climb.splits.validation]
+    right = [p.output == target for p, target in zip(answers.predictions, targets, strict=True)]
+    otherwise = np.array([target == card.task.otherwise for target in targets])
+    below, slope, offset = fit_otherwise(logprobs, np.array(right), otherwise)
+    if below == 0:
+        climb.progress.say(f"no answer is better given up as {card.task.otherwise} (validation)")
+        return card
+    climb.progress.say(
+        f"answers less sure than {below:.2f} become {card.task.otherwise} (fitted on validation)"
+    )
+    rule = Otherwise(below=below, slope=slope, offset=offset)
+    return card.model_copy(update={"otherwise": rule})
 
 
 def _judge(

@@ -99,7 +99,9 @@ def score(
     confidence = confidences(predictions)
     if confidence is not None:
         right = parts.per_item[correct]
-        brier, kind = _brier(labels, examples, predictions, confidence, right)
+        # An answer given up as ``otherwise`` has a confidence of its own, not that of its scores.
+        by_label = () if task.otherwise is not None else labels
+        brier, kind = _brier(by_label, examples, predictions, confidence, right)
         parts.per_item["brier"] = brier
         parts.notes["brier"] = kind
     means = {name: mean(values) for name, values in parts.per_item.items()}

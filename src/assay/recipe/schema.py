@@ -71,6 +71,10 @@ class Task(Section):
     regex: str | None = Field(
         default=None, description="Constrain text output to this regular expression."
     )
+    otherwise: str | None = Field(
+        default=None,
+        description="A label that also takes the answers less sure than a confidence fitted on validation: what is out of scope.",
+    )
     check: Literal["number", "code"] | None = Field(
         default=None,
         description="What makes a text right. number: its final number is the target's (after ####, else the last). code: it is Python that passes the row's `data.tests`. null: the same words.",
@@ -91,6 +95,8 @@ class Task(Section):
             )
         if self.regex and self.output != "text":
             raise ValueError("`regex` needs output: text")
+        if self.otherwise is not None and self.output != "label":
+            raise ValueError("`otherwise` needs output: label")
         if self.check and (self.output != "text" or self.template == "plain"):
             raise ValueError("`check` needs output: text, and answers to check")
         if self.template == "plain" and (self.output != "text" or self.system or self.regex):

@@ -193,6 +193,9 @@ def _gap(
         return math.inf
     if trained.card.task.output == "label":
         scores = trained.predict([item], SILENT)[0].scores or ()
+        rule = trained.card.otherwise
+        if rule is not None and trained.card.task.otherwise in (mine[0], theirs[0]):
+            return max(scores) - math.log(rule.below)  # how near it was to be given up
         one, other = (trained.card.labels.index(str(answer[0])) for answer in (mine, theirs))
         return scores[one] - scores[other]
     differ = [at for at, (a, b) in enumerate(zip(mine, theirs, strict=False)) if a != b]

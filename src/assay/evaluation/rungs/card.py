@@ -36,6 +36,16 @@ class BaseCard(BaseModel):
         )
 
 
+class Otherwise(BaseModel):
+    """When an answer becomes ``task.otherwise``, and how sure that then is (Platt scaling)."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    below: float  # probability of the likeliest label
+    slope: float
+    offset: float
+
+
 class Card(BaseModel):
     """The label on a saved rung."""
 
@@ -49,6 +59,7 @@ class Card(BaseModel):
     template_digest: str | None = None
     temperature: float = 1.0
     platt: tuple[float, float] | None = None
+    otherwise: Otherwise | None = None
 
     def confidence(self, logprob: float) -> float | None:
         """Calibrated probability that an answer is right, if a calibration was fitted.
@@ -60,6 +71,14 @@ class Card(BaseModel):
             return None
         slope, offset = self.platt
         return float(1 / (1 + np.exp(-(slope * logprob + offset))))
+
+    def settle(self, label: str, logprob: float) -> tuple[str, float]:
+        """The label answered and its confidence, from the model's choice and its log-probability."""
+        rule, probability = self.otherwise, float(np.exp(logprob))
+        if rule is None or self.task.otherwise is None or probability >= rule.below:
+            return label, probability
+        confidence = float(1 / (1 + np.exp(-(rule.slope * logprob + rule.offset))))
+        return self.task.otherwise, confidence
 
     def write(self, folder: Path) -> None:
         """Write ``rung.json``."""

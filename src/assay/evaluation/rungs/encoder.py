@@ -79,7 +79,7 @@ class FineTunedEncoder:
     def predict(self, examples: Sequence[Example], progress: Progress) -> list[Prediction]:
         """Label and calibrated probability for each example."""
         logits = self._logits([example.text for example in examples], progress)
-        return from_logits(examples, self.card.labels, logits, self.card.temperature)
+        return from_logits(self.card, examples, logits)
 
     def _logits(self, texts: list[str], progress: Progress, batch: int = 64) -> np.ndarray:
         order = sorted(range(len(texts)), key=lambda i: len(texts[i]))

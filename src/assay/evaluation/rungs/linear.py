@@ -37,23 +37,16 @@ def at_temperature(logprobs: np.ndarray, temperature: float) -> np.ndarray:
     return logprobs if temperature == 1 else log_softmax(logprobs / temperature)
 
 
-def from_logits(
-    examples: Sequence[Example], labels: Sequence[str], logits: np.ndarray, temperature: float
-) -> list[Prediction]:
-    """Predictions from logits [N, K]; the temperature changes confidences, never the answer."""
-    scores = at_temperature(log_softmax(logits), temperature)
+def from_logits(card: Card, examples: Sequence[Example], logits: np.ndarray) -> list[Prediction]:
+    """Predictions from logits [N, K]; the temperature changes confidences, never the likeliest label."""
+    scores = at_temperature(log_softmax(logits), card.temperature)
     best: list[int] = scores.argmax(axis=1).tolist()
-    return [
-        Prediction(
-            id=example.id,
-            output=labels[best[row]],
-            raw=labels[best[row]],
-            valid=True,
-            confidence=float(np.exp(scores[row, best[row]])),
-            scores=tuple(scores[row].tolist()),
-        )
-        for row, example in enumerate(examples)
-    ]
+    found: list[Prediction] = []
+    for example, row, place in zip(examples, scores, best, strict=True):
+        output, confidence = card.settle(card.labels[place], float(row[place]))
+        raw = card.labels[place]
+        found.append(Prediction(example.id, output, raw, True, confidence, tuple(row.tolist())))
+    return found
 
 
 def fit_head(
@@ -111,7 +104,7 @@ class TfidfLogistic:
         del progress
         features = self.vectorizer.transform([example.text for example in examples])
         logits = np.asarray(features @ self.weights.T) + self.bias
-        return from_logits(examples, self.card.labels, logits, self.card.temperature)
+        return from_logits(self.card, examples, logits)
 
     def save(self, folder: Path) -> None:
         """Write card, terms and arrays."""
@@ -166,7 +159,7 @@ class EmbeddingLogistic:
         """Label and calibrated probability for each example."""
         features = embed(self.embedder, [example.text for example in examples], progress)
         logits = features @ self.weights.T + self.bias
-        return from_logits(examples, self.card.labels, logits, self.card.temperature)
+        return from_logits(self.card, examples, logits)
 
     def save(self, folder: Path) -> None:
         """Write card and head; the encoder is named by digest, not copied."""

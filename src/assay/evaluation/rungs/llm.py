@@ -248,18 +248,14 @@ class LanguageModel:
                 model, self.shared.tokenizer, prompts, trie, mode=mode, progress=progress
             )
         scores = at_temperature(log_softmax(found.logprobs), self.card.temperature)
-        best = found.choice
-        return [
-            Prediction(
-                id=example.id,
-                output=labels[best[row]],
-                raw=self.card.task.answer.replace("{target}", labels[best[row]]),
-                valid=True,
-                confidence=float(np.exp(scores[row, best[row]])),
-                scores=tuple(scores[row].tolist()),
+        predictions: list[Prediction] = []
+        for example, row, place in zip(examples, scores, found.choice.tolist(), strict=True):
+            output, confidence = self.card.settle(labels[place], float(row[place]))
+            raw = self.card.task.answer.replace("{target}", labels[place])
+            predictions.append(
+                Prediction(example.id, output, raw, True, confidence, tuple(row.tolist()))
             )
-            for row, example in enumerate(examples)
-        ]
+        return predictions
 
     def _predict_texts(self, examples: Sequence[Example], progress: Progress) -> list[Prediction]:
         """How likely each text is, read in pieces of at most ``PIECE`` tokens."""
