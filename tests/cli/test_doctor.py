@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 
 from assay.cli import doctor
+from assay.errors import ConstraintError
+from assay.evaluation import sandbox
 
 Assay = Callable[..., Any]  # the fixture `assay`
 
@@ -58,6 +60,26 @@ def test_a_home_that_cannot_be_written_is_wrong(
     assert found["ASSAY_HOME"].status == "wrong"
     assert "ASSAY_HOME" in found["ASSAY_HOME"].remedy
     assert not home.exists()
+
+
+@pytest.mark.parametrize(
+    ("end", "status"),
+    [
+        ("PermissionError", "ok"),
+        ("passed", "wrong"),
+        (ConstraintError("not on plan9", "Use another."), "note"),
+    ],
+)
+def test_code_is_confined_or_it_is_said(
+    monkeypatch: pytest.MonkeyPatch, end: str | ConstraintError, status: str
+) -> None:
+    def outcome(*_: str) -> str:
+        if isinstance(end, ConstraintError):
+            raise end
+        return end
+
+    monkeypatch.setattr(sandbox, "outcome", outcome)
+    assert doctor._sandbox().status == status
 
 
 def test_the_tested_matrix_is_what_is_declared() -> None:

@@ -21,6 +21,7 @@ SMALLER = [
         "data.limit.train=160",
         "data.limit.validation=24",
         "data.limit.test=24",
+        "task.max_new_tokens=8",
     )
 ]
 

@@ -101,6 +101,7 @@ def checks() -> Iterator[Check]:
     yield from _storage()
     yield _memory()
     yield from _processor()
+    yield _sandbox()
     yield from _bases()
     yield from _keys()
 
@@ -214,6 +215,22 @@ def _bases() -> Iterator[Check]:
             yield Check(entry.name, "note", "not on disk", remedy)
         else:
             yield Check(entry.name, "ok", f"verified, {ref.megabytes} MB, {ref.licence}")
+
+
+def _sandbox() -> Check:
+    """Whether the kernel confines code, by running some."""
+    from assay.errors import ConstraintError
+    from assay.evaluation import sandbox
+
+    name = "code"
+    try:
+        end = sandbox.outcome("import os\nos.fork()", "")
+    except ConstraintError as error:
+        return Check(name, "note", error.cause, "Only task.check: code needs it.")
+    if end != "PermissionError":
+        detail = f"a program that starts another was not refused: {end}"
+        return Check(name, "wrong", detail, "Do not use task.check: code here.")
+    return Check(name, "ok", "programs of task.check: code are confined by the kernel (seccomp)")
 
 
 def _keys() -> Iterator[Check]:

@@ -21,6 +21,8 @@ def fault_in(code: str) -> str | None:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of an odd escape in a string
             ast.parse(code)
-    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-        return str(error)
+    except SyntaxError as error:
+        return f"line {error.lineno}: {error.msg}"
+    except (ValueError, RecursionError, MemoryError) as error:
+        return str(error) or type(error).__name__
     return None
