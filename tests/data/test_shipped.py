@@ -24,6 +24,7 @@ LICENCES = (
     "CC-BY-3.0",
     "CC-BY-4.0",
     "CC-BY-4.0 AND Apache-2.0",
+    "CC-BY-SA-4.0",
     "MIT",
     "PDDL-1.0 AND CC0-1.0",
 )
@@ -61,6 +62,9 @@ ROWS = {
     "amazon-google/validation": 2_293,
     "amazon-google/test": 2_293,
     "gsm8k/train": 3_000,
+    "xquad-en/train": 714,
+    "xquad-en/validation": 139,
+    "xquad-en/test": 337,
     "gsm8k/test": 1_319,
     "mbpp/train": 374,
     "mbpp/validation": 90,

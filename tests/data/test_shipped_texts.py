@@ -18,6 +18,7 @@ SPLITS = {
     "mbpp": ("train", "validation", "test"),
     "qmsum": ("train", "validation", "test"),
     "shop-texts": ("train", "test"),
+    "xquad-en": ("train", "validation", "test"),
 }
 
 
@@ -27,11 +28,17 @@ def rows_of(name: str) -> list[dict[str, Any]]:
 
 @pytest.mark.parametrize(
     ("dataset", "column"),
-    [("gsm8k", "question"), ("mbpp", "task"), ("qmsum", "passage"), ("shop-texts", "text")],
+    [
+        ("gsm8k", "question"),
+        ("mbpp", "task"),
+        ("qmsum", "passage"),
+        ("shop-texts", "text"),
+        ("xquad-en", "text"),
+    ],
 )
 def test_no_input_is_in_two_splits(dataset: str, column: str) -> None:
-    inputs = [row[column] for name in SPLITS[dataset] for row in rows_of(f"{dataset}/{name}")]
-    assert len(set(inputs)) == len(inputs)
+    found = [{row[column] for row in rows_of(f"{dataset}/{name}")} for name in SPLITS[dataset]]
+    assert sum(map(len, found)) == len(set.union(*found))  # a split itself may repeat one
 
 
 @pytest.mark.parametrize("split", ["train", "test"])
@@ -70,6 +77,18 @@ def test_every_passage_ends_in_its_question(split: str) -> None:
         assert len(said) <= 2_500 and question and row["summary"]
         assert all(re.match(r"[^:\n]+: ", turn) for turn in said.split("\n"))
         assert not re.search(r"\{\s*\w+\s*\}", said)
+
+
+def test_answers_are_words_of_the_paragraph_and_articles_in_one_split() -> None:
+    articles: list[set[str]] = []
+    for split in SPLITS["xquad-en"]:
+        rows = rows_of(f"xquad-en/{split}")
+        articles.append({row["article"] for row in rows})
+        for row in rows:
+            paragraph, question = row["text"].rsplit("\n\n", 1)
+            assert row["answer"] in paragraph and question
+    assert list(map(len, articles)) == [28, 6, 14]
+    assert len(set.union(*articles)) == 48
 
 
 @pytest.mark.parametrize("split", ["train", "test"])

@@ -16,7 +16,7 @@ from assay.errors import PackageError
 from assay.evaluation.rungs import load_rung
 from assay.evaluation.rungs.card import Card, Otherwise
 from assay.evaluation.rungs.linear import TfidfLogistic, from_logits, log_softmax
-from assay.evaluation.rungs.simple import Copy, Lead, Majority, Nearest
+from assay.evaluation.rungs.simple import Copy, Lead, Majority, Nearest, Sentence
 from assay.models.pool import BasePool
 from assay.observability.progress import SILENT
 from assay.recipe.schema import Task
@@ -111,6 +111,19 @@ def test_copy_and_lead_answer_with_words_of_the_input(tmp_path: Path) -> None:
         found = loaded.predict(asked, SILENT)
         assert [said.output for said in found[:2]] == [answer, "one"]
         assert all(said.valid and said.confidence is None for said in found)
+
+
+def test_the_sentence_rung_answers_with_what_is_most_like_the_question(tmp_path: Path) -> None:
+    text = "The cat slept.\nA dog barked at noon! It rained.\n\nWhen did the dog bark, at noon?"
+    inputs = [text, "It rained. The cat slept. Who slept, the cat?", "alone", "\n\nonly this"]
+    asked = examples(inputs, [""] * 4)
+    made = Sentence.fit(Card(kind="sentence", task=Task(output="text")), asked)
+    made.save(tmp_path)
+    loaded = load_rung(tmp_path, SILENT, BasePool(SILENT))
+    assert type(loaded) is Sentence
+    for rung in (made, loaded):
+        found = [said.output for said in rung.predict(asked, SILENT)]
+        assert found == ["A dog barked at noon!", "The cat slept.", "alone", "only this"]
 
 
 def test_a_copied_input_that_breaks_the_task_is_marked_invalid() -> None:

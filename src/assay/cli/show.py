@@ -24,6 +24,7 @@ RUNG_NAMES: dict[str, str] = {
     "majority": "commonest answer",
     "copy": "the input itself",
     "lead": "first three sentences",
+    "sentence": "sentence most like the question",
     "dictionary": "names looked up",
     "nearest": "nearest training input",
     "tfidf": "TF-IDF + logistic regression",

@@ -34,7 +34,8 @@ from assay.recipe.schema import Rung as RungSettings
 
 # From cheapest to dearest to serve, as measured per item on a CPU (docs/results.md).
 SERVING_ORDER = (
-    "majority", "copy", "lead", "dictionary", "tfidf", "nearest", "embedding", "encoder", "llm",
+    "majority", "copy", "lead", "sentence", "dictionary", "tfidf", "nearest", "embedding", "encoder",
+    "llm",
 )  # fmt: skip
 NEEDS_BASE = ("embedding", "encoder", "llm")
 
@@ -188,12 +189,13 @@ def _fit(climb: Climb, settings: RungSettings, folder: Path) -> Rung:
     if base is None:
         from assay.evaluation.rungs.dictionary import Dictionary
         from assay.evaluation.rungs.linear import TfidfLogistic
-        from assay.evaluation.rungs.simple import Copy, Lead, Majority, Nearest
+        from assay.evaluation.rungs.simple import Copy, Lead, Majority, Nearest, Sentence
 
         makers = {
             "majority": Majority.fit,
             "copy": Copy.fit,
             "lead": Lead.fit,
+            "sentence": Sentence.fit,
             "dictionary": Dictionary.fit,
             "nearest": Nearest.fit,
             "tfidf": TfidfLogistic.fit,

@@ -59,7 +59,7 @@ NEEDED: dict[str, tuple[str, str | None]] = {  # key of task, perhaps its value,
     "number_match": ("check", "number"),
     "pass_at_1": ("check", "code"),
 }
-WITHOUT_BASE = ("majority", "copy", "lead", "dictionary", "tfidf", "nearest")
+WITHOUT_BASE = ("majority", "copy", "lead", "sentence", "dictionary", "tfidf", "nearest")
 TRAINED_BY_THE_LOOP = ("encoder", "llm")
 WITHOUT_EFFECT = {"encoder": ("packing", "activation_checkpointing"), "llm": ("word_dropout",)}
 

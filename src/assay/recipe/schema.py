@@ -11,12 +11,22 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 RungKind = Literal[
-    "majority", "copy", "lead", "dictionary", "tfidf", "nearest", "embedding", "encoder", "llm"
+    "majority",
+    "copy",
+    "lead",
+    "sentence",
+    "dictionary",
+    "tfidf",
+    "nearest",
+    "embedding",
+    "encoder",
+    "llm",
 ]
 Output = Literal["label", "entities", "json", "text"]
 OUTPUTS: dict[str, tuple[str, ...]] = {  # of a task, that a kind of rung can give; others: any
     "copy": ("text",),
     "lead": ("text",),
+    "sentence": ("text",),
     "dictionary": ("entities",),
     "tfidf": ("label",),
     "nearest": ("label", "json", "text"),

@@ -35,11 +35,11 @@ def load_rung(folder: Path, progress: Progress, pool: BasePool) -> Rung:
 
 def _load(folder: Path, progress: Progress, pool: BasePool) -> Rung:
     card = Card.read(folder)
-    if card.kind in ("majority", "copy", "lead", "nearest"):
-        from assay.evaluation.rungs.simple import Copy, Lead, Majority, Nearest
+    if card.kind in ("majority", "copy", "lead", "sentence", "nearest"):
+        from assay.evaluation.rungs import simple
 
-        kinds = {"majority": Majority, "copy": Copy, "lead": Lead, "nearest": Nearest}
-        return kinds[card.kind].load(folder, card)
+        kinds = (simple.Majority, simple.Copy, simple.Lead, simple.Sentence, simple.Nearest)
+        return next(kind for kind in kinds if kind.kind == card.kind).load(folder, card)
     if card.kind == "dictionary":
         from assay.evaluation.rungs.dictionary import Dictionary
 

@@ -129,6 +129,52 @@ def _sentences(text: str) -> list[str]:
     return [part for part in re.split(r"(?<=[.!?])\s+|\s*\n\s*", text) if part]
 
 
+class Sentence:
+    """The sentence of the input that is most like its question (TF-IDF cosine).
+
+    The question is the last paragraph; an input of one paragraph ends in it.
+    """
+
+    kind = "sentence"
+
+    def __init__(self, card: Card, vectorizer: Vectorizer) -> None:
+        self.card = card
+        self.vectorizer = vectorizer
+
+    @staticmethod
+    def fit(card: Card, train: Sequence[Example]) -> Sentence:
+        """Learn which words are rare; what is answered does not matter."""
+        texts = [sentence for example in train for sentence in _sentences(example.text)]
+        return Sentence(card, Vectorizer.fit(texts))
+
+    def predict(self, examples: Sequence[Example], progress: Progress) -> list[Prediction]:
+        """A sentence of each input; the similarity is not a probability."""
+        del progress
+        return [_copied(self.card, example, self._answer(example.text)) for example in examples]
+
+    def _answer(self, text: str) -> str:
+        said, _, question = text.strip().rpartition("\n\n")
+        found = _sentences(said)
+        if not found:
+            *found, question = _sentences(text)
+        if not found:
+            return question
+        features = self.vectorizer.transform([question, *found])
+        return found[int((features[1:] @ features[0].T).toarray().argmax())]
+
+    def save(self, folder: Path) -> None:
+        """Write terms and their weights."""
+        self.card.write(folder)
+        weights = {"terms": self.vectorizer.terms, "idf": self.vectorizer.idf.tolist()}
+        files.write_json(folder / ANSWERS, weights)
+
+    @staticmethod
+    def load(folder: Path, card: Card) -> Sentence:
+        """The inverse of ``save``."""
+        saved: dict[str, Any] = files.read_json(folder / ANSWERS)
+        return Sentence(card, Vectorizer(saved["terms"], np.array(saved["idf"])))
+
+
 class Nearest:
     """The answer of the most similar training input (TF-IDF cosine)."""
 
