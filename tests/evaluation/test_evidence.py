@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from assay.data.records import Splits
 from assay.errors import DataError
 from assay.evaluation.evaluate import evaluate
 from assay.evaluation.evidence import read_evidence, rescore, write_evidence
+from assay.recipe.schema import Task
 
 LABELS = ("a", "b", "c")
 
@@ -49,6 +51,18 @@ def test_scoring_the_evidence_gives_the_metrics_again(
         assert again.metrics == pytest.approx(system.metrics)
         kept = [row[f"{name}_correct"] for row in rows]
         assert kept == again.item_values(recipe.gate.primary).tolist()
+
+
+def test_the_tests_of_code_are_kept_so_that_it_can_be_run_again(make: Any, tmp_path: Path) -> None:
+    examples = [replace(e, check=f"assert x == {i}") for i, e in enumerate(make.examples("ab"))]
+    task = Task.model_validate({"output": "text", "check": "code"})
+    recipe = make.recipe("text").model_copy(update={"task": task})
+    answers = make.answers(["x = 0", "x = 0"])
+    splits = Splits((), (), tuple(examples), (), {})
+    write_evidence(tmp_path / "evidence", recipe, splits, answers, answers, [])
+    rows = read_evidence(tmp_path / "evidence")
+    assert [row["check"] for row in rows] == ["assert x == 0", "assert x == 1"]
+    assert rescore(task, (), rows).per_item["pass_at_1"].tolist() == [1.0, 0.0]
 
 
 def test_both_files_hold_the_same_rows(make: Any, tmp_path: Path) -> None:
