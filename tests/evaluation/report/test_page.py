@@ -44,6 +44,21 @@ def test_passwords_are_hidden(text: str, shown: str) -> None:
     assert page.secretless(text) == shown
 
 
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (0.0002, "< 0.001"),
+        (0.0361, "0.0361"),
+        (12.34, "12.3"),
+        (998.6, "999"),
+        (999.6, "1,000"),
+        (1890.2, "1,890"),
+    ],
+)
+def test_milliseconds(value: float, text: str) -> None:
+    assert page.milliseconds(value) == text
+
+
 def test_long_text_is_clipped_and_says_so() -> None:
     assert page.clip("short") == "short"
     assert page.clip("x" * 3000, 10) == "xxxxxxxxxx … (3,000 characters)"

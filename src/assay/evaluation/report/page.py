@@ -208,7 +208,9 @@ def duration(seconds: float) -> str:
 
 
 def milliseconds(value: float) -> str:
-    """Three figures at most; anything under a microsecond is as good as free."""
+    """Three figures, or whole ones; anything under a microsecond is as good as free."""
+    if value >= 999.5:
+        return f"{value:,.0f}"
     return "< 0.001" if value < 0.001 else f"{value:.3g}"
 
 
