@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from dataclasses import replace
 from typing import Any
 
@@ -10,7 +12,6 @@ import pytest
 import sacrebleu
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from rouge_score.rouge_scorer import RougeScorer
 
 from assay.evaluation import texts
 from assay.evaluation.compare import Statistic
@@ -106,8 +107,26 @@ def test_bleu_of_a_resample_is_that_of_the_drawn_items(make: Any) -> None:
 @given(one=sentences, other=sentences)
 def test_rouge_l_is_rouge_scores_where_words_are_ascii(one: str, other: str) -> None:
     one, other = one.replace("ü", "u"), other.replace("ü", "u")
+    texts._rouge()  # before anything else imports rouge-score: see there
+    from rouge_score.rouge_scorer import RougeScorer
+
     oracle = RougeScorer(["rougeL"], use_stemmer=True).score(other, one)["rougeL"]
     assert rouge_l(one, other) == pytest.approx(oracle.fmeasure)
+
+
+def test_scoring_leaves_whoever_captures_stderr_alone() -> None:
+    """absl's handler closes the stderr it was imported under when logging is configured anew."""
+    script = (
+        "import io, logging.config, sys\n"
+        "captured = sys.stderr = io.StringIO()\n"
+        "from assay.evaluation.texts import rouge_l\n"
+        "assert rouge_l('a b', 'a c') == 0.5\n"
+        "sys.stderr = sys.__stderr__\n"
+        "logging.config.dictConfig({'version': 1})\n"
+        "captured.write('still open')\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
 
 
 def test_rouge_l_made_by_hand() -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import string
+import sys
 import unicodedata
 from collections import Counter
 from collections.abc import Sequence
@@ -141,8 +142,13 @@ def rouge_l(answer: str, target: str) -> float:
 
 @lru_cache(1)
 def _rouge() -> Any:
+    from absl import logging
     from rouge_score.rouge_scorer import RougeScorer
 
+    # rouge-score logs through absl, whose handler keeps the stderr of the moment it was imported, and
+    # closes it as soon as anybody configures logging: a notebook's or a test's capture would be gone.
+    handler: Any = logging.get_absl_handler()
+    handler.python_handler.stream = sys.__stderr__
     return RougeScorer(["rougeL"], tokenizer=_Words())
 
 
