@@ -19,8 +19,8 @@ SMALLER = [
     for setting in (
         "training.max_steps=2",
         "data.limit.train=160",
-        "data.limit.validation=24",
-        "data.limit.test=24",
+        "data.limit.validation=8",
+        "data.limit.test=8",
         "task.max_new_tokens=8",
     )
 ]
