@@ -80,3 +80,10 @@ def test_an_unknown_recipe_is_refused_with_a_suggestion(assay: Assay) -> None:
     done = assay("pilot", "banking-intnet", "--baseline-only", "--json")
     assert done.code == 1
     assert "banking-intent" in json.dumps(done.json["error"])
+
+
+def test_a_recipe_without_a_local_profile_has_its_own_default(assay: Assay, cards: str) -> None:
+    Path(cards).write_text(RECIPE.replace("profiles: {local: {}}\n", ""), encoding="utf-8")
+    done = assay("pilot", cards, "--baseline-only")
+    assert done.code == 0, done
+    assert done.out.rstrip().endswith("assay train cards.yaml")

@@ -22,6 +22,9 @@ from assay.data.numbers import final_number
         ("first #### 1, no: #### 2", "2"),
         ("it is 20%", "20"),
         ("12-5", "5"),  # an operator
+        ("12 - 5", "5"),
+        ("12 -$5", "-5"),  # an account's line, not a subtraction
+        ("-$ 5", "-5"),
         ("= -5.", "-5"),
         ("(3)-4", "4"),
         ("0.5", "0.5"),

@@ -10,6 +10,7 @@ from assay.cli import options
 from assay.cli.console import emit, line, progress_for, stdout
 
 NAME, PANEL = None, "Train and prove"
+LOCAL = "local"  # the profile for two cores; a recipe without it has its own default
 app = typer.Typer()
 
 
@@ -20,12 +21,12 @@ def pilot(
         bool,
         typer.Option("--baseline-only", help="Score the untrained bases on the test items; stop."),
     ] = False,
-    profile: options.Profile = "local",
+    profile: options.Profile = None,
     set_: options.Set = None,
     root: options.Root = options.RUNS,
     as_json: options.Json = False,
 ) -> None:
-    """Try a recipe on this machine: `assay train --profile local`, or its baseline alone.
+    """Try a recipe on this machine: `assay train` with its local profile, or its baseline alone.
 
     A pilot and `assay train` share their run: what one has done, the other does not do again.
     Exit codes as of `assay train`; 0 with --baseline-only.
@@ -34,8 +35,10 @@ def pilot(
     from assay import run as execution
     from assay.cli import show
     from assay.cli.train import finish
-    from assay.recipe.load import load
+    from assay.recipe.load import load, profiles_of
 
+    if profile is None and LOCAL in profiles_of(recipe):
+        profile = LOCAL
     loaded = load(recipe, profile=profile, overrides=set_ or ())
     run = execution.train(
         loaded, root=root, baseline_only=baseline_only, progress=progress_for(as_json)
@@ -47,4 +50,5 @@ def pilot(
         emit({"run": str(run.folder), **found})
         return
     show.baselines(stdout(), found)
-    line(stdout(), f"\nnext:   assay train {recipe} --profile {profile}")
+    chosen = f" --profile {loaded.profile}" if loaded.profile else ""
+    line(stdout(), f"\nnext:   assay train {recipe}{chosen}")

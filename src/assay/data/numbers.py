@@ -7,9 +7,9 @@ from decimal import Decimal
 
 MARK = "####"  # before the final answer, as GSM8K writes it (Cobbe et al. 2021, arXiv:2110.14168)
 # Digits grouped by thousands or not at all, then perhaps decimals. A minus counts where it is no
-# operator: "12-5" ends in 5, "is -5" in -5.
+# operator: "12-5" and "12 - 5" end in 5, "is -5" in -5.
 _NUMBER = re.compile(
-    r"(?P<sign>(?<![\w.)\]%])[-−]\s?)?[$€£¥]?\s?"
+    r"(?P<sign>(?<![\w.)\]%])[-−])?(?:[$€£¥]\s?)?"
     r"(?P<digits>(?:\d{1,3}(?:,\d{3})+(?![\d,])|\d+)(?:\.\d+)?|\.\d+)",
     re.ASCII,
 )

@@ -53,14 +53,7 @@ def evaluate(
     of the items. Raises ``DataError`` and ``ConstraintError`` as ``metrics.score`` does, and
     ``RecipeError`` when the gate's primary metric is not computed for this task.
     """
-    systems = [candidate, base, *cheaper]
-    for system in systems:
-        check_aligned(examples, system.predictions)
-    order = sorted(range(len(examples)), key=lambda i: examples[i].id)
-    items = [examples[i] for i in order]
-    sorted_systems = [
-        replace(system, predictions=[system.predictions[i] for i in order]) for system in systems
-    ]
+    items, sorted_systems = _by_id(examples, [candidate, base, *cheaper])
     scores = [score(recipe.task, labels, items, system.predictions) for system in sorted_systems]
     _check_primary(recipe, scores[0])
     distributions = _distributions(scores)
@@ -95,12 +88,23 @@ def describe(
     recipe: Recipe, labels: Sequence[str], examples: Sequence[Example], answers: Answers
 ) -> System:
     """One system's metrics with their intervals, as ``evaluate`` gives them for each."""
-    check_aligned(examples, answers.predictions)
-    order = sorted(range(len(examples)), key=lambda i: examples[i].id)
-    predictions = [answers.predictions[i] for i in order]
-    scores = score(recipe.task, labels, [examples[i] for i in order], predictions)
+    items, (answers,) = _by_id(examples, [answers])
+    scores = score(recipe.task, labels, items, answers.predictions)
     _check_primary(recipe, scores)
     return _system(answers, scores, _distributions([scores])[0], recipe.gate.confidence)
+
+
+def _by_id(
+    examples: Sequence[Example], systems: Sequence[Answers]
+) -> tuple[list[Example], list[Answers]]:
+    """Items and their predictions in one order, so that a result depends on nothing else."""
+    for system in systems:
+        check_aligned(examples, system.predictions)
+    order = sorted(range(len(examples)), key=lambda i: examples[i].id)
+    ordered = [
+        replace(system, predictions=[system.predictions[i] for i in order]) for system in systems
+    ]
+    return [examples[i] for i in order], ordered
 
 
 def _check_primary(recipe: Recipe, scores: Scores) -> None:

@@ -29,9 +29,10 @@ def write_evidence(
 ) -> str:
     """Write the test items' evidence as Parquet and JSONL; returns the SHA-256 of the JSONL.
 
-    One row an item: ``id, input, target, slice``, and ``check`` where the task runs tests; for ``base`` and ``candidate`` the columns
-    ``_output, _raw, _valid, _confidence, _correct`` (``_correct`` is the primary metric on that
-    item); ``<rung>_output`` for every cheaper rung. ``folder`` is replaced as a whole.
+    One row an item: ``id, input, target, slice``, and ``check`` where the task runs tests; for
+    ``base`` and ``candidate`` the columns ``_output, _raw, _valid, _confidence, _correct``
+    (``_correct`` is the primary metric on that item); ``<rung>_output`` for every cheaper rung.
+    ``folder`` is replaced as a whole.
     """
     rows = evidence_rows(recipe, splits.labels, splits.test, candidate, base, cheaper)
     with files.new_directory(folder) as target:

@@ -10,14 +10,13 @@ from __future__ import annotations
 
 import json
 import os
-import platform
 import secrets
 import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import lru_cache
 from pathlib import Path
 
@@ -25,10 +24,11 @@ from assay.errors import ConstraintError
 from assay.observability.progress import Progress
 
 RUNNER = Path(__file__).with_name("sandbox_runner.py")
-MACHINES = ("x86_64", "aarch64")
 PASSED = "passed"
 TIMED_OUT = "timed out"
 ENDED = "ended before its tests did"  # exited, or was killed
+
+REMEDY = "Run it on Linux (x86_64 or aarch64) whose kernel has seccomp, or set task.check: null."
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,10 +49,13 @@ def outcome(code: str, tests: str, limits: Limits = DEFAULT) -> str:
     A refused system call is a ``PermissionError``, as Python reports it. Raises ``ConstraintError``
     where the kernel cannot confine the child.
     """
-    _require_seccomp()
+    if sys.platform != "linux":
+        raise ConstraintError(
+            f"code is run only where the kernel can confine it, not on {sys.platform}", REMEDY
+        )
     # Who ends a program early must not pass: only what comes after the tests says this word.
     word = secrets.token_hex(16)
-    job = {"code": code, "tests": tests, "word": word, **_as_json(limits)}
+    job = {"code": code, "tests": tests, "word": word, **asdict(limits)}
     command = [sys.executable, "-I", "-S", "-B", str(RUNNER)]
     with tempfile.TemporaryDirectory() as empty:
         try:
@@ -63,6 +66,7 @@ def outcome(code: str, tests: str, limits: Limits = DEFAULT) -> str:
                 timeout=2 * limits.seconds + 5,  # starting Python takes a moment, too
                 cwd=empty,
                 env={},
+                start_new_session=True,  # no terminal of ours is its own
                 check=False,
             )
         except subprocess.TimeoutExpired:
@@ -88,20 +92,3 @@ def outcomes(pairs: Sequence[tuple[str, str]], progress: Progress | None = None)
                 done.append(one)
                 bar.advance()
         return done
-
-
-def _as_json(limits: Limits) -> dict[str, float]:
-    return {"seconds": limits.seconds, "megabytes": limits.megabytes}
-
-
-REMEDY = "Run it on Linux (x86_64 or aarch64) whose kernel has seccomp, or set task.check: null."
-
-
-def _require_seccomp() -> None:
-    """Raise ``ConstraintError`` on systems that the runner knows no filter for."""
-    if sys.platform != "linux" or platform.machine() not in MACHINES:
-        raise ConstraintError(
-            f"code is run only where the kernel can confine it, not on {sys.platform} "
-            f"({platform.machine()})",
-            REMEDY,
-        )

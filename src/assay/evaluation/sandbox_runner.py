@@ -26,15 +26,15 @@ MODULES = (
 )
 
 # System calls by name, with their numbers on x86_64 and aarch64 (None: it has no such call).
-# Everything else is refused: sockets, processes, threads, files written, names changed, signals.
+# Everything else is refused: sockets, processes, threads, files written, names changed, signals;
+# ioctl, which types into a terminal opened to read, and fcntl, which has the kernel send signals.
 CALLS: dict[str, tuple[int | None, int | None]] = {
     "read": (0, 63), "write": (1, 64), "close": (3, 57), "stat": (4, None), "fstat": (5, 80),
     "lstat": (6, None), "lseek": (8, 62), "mmap": (9, 222), "mprotect": (10, 226),
     "munmap": (11, 215), "brk": (12, 214), "rt_sigaction": (13, 134), "rt_sigprocmask": (14, 135),
-    "rt_sigreturn": (15, 139), "ioctl": (16, 29), "pread64": (17, 67), "access": (21, None),
+    "rt_sigreturn": (15, 139), "pread64": (17, 67), "access": (21, None),
     "sched_yield": (24, 124), "mremap": (25, 216), "madvise": (28, 233), "nanosleep": (35, 101),
-    "getpid": (39, 172), "exit": (60, 93), "uname": (63, 160), "fcntl": (72, 25),
-    "getcwd": (79, 17), "readlink": (89, None), "gettimeofday": (96, 169), "getrlimit": (97, 163),
+    "getpid": (39, 172), "exit": (60, 93), "uname": (63, 160), "getcwd": (79, 17), "readlink": (89, None), "gettimeofday": (96, 169), "getrlimit": (97, 163),
     "getrusage": (98, 165), "sysinfo": (99, 179), "times": (100, 153), "getuid": (102, 174),
     "getgid": (104, 176), "geteuid": (107, 175), "getegid": (108, 177), "gettid": (186, 178),
     "futex": (202, 98), "sched_getaffinity": (204, 123), "getdents64": (217, 61),
@@ -79,7 +79,9 @@ class Filter(ctypes.Structure):
 
 
 def confine(seconds: float, megabytes: int) -> None:
-    """Set the limits and the filter, for good; raises ``OSError`` when the kernel refuses."""
+    """Set the limits and the filter, for good; raises ``OSError`` where there is no such filter."""
+    if (machine := platform.machine()) not in ARCHITECTURE:
+        raise OSError(f"no filter is written for {machine}, only for {', '.join(ARCHITECTURE)}")
     size = megabytes * 2**20
     cpu = max(1, int(seconds + 0.999))
     for what, limit in (
@@ -90,7 +92,7 @@ def confine(seconds: float, megabytes: int) -> None:
     ):
         resource.setrlimit(what, (limit, limit))
     libc = ctypes.CDLL(None, use_errno=True)
-    code = program(platform.machine())
+    code = program(machine)
     held = ctypes.create_string_buffer(code, len(code))
     filter_ = Filter(len(code) // 8, ctypes.cast(held, ctypes.c_void_p))
     no_new_privileges, seccomp, with_filter = 38, 22, 2
