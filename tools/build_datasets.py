@@ -12,10 +12,10 @@ import argparse
 import os
 from pathlib import Path
 
-from shipped import commerce, entities, intents, mails, opinions, translations, worked
+from shipped import commerce, entities, intents, mails, opinions, questions, translations, worked
 from shipped.card import write
 
-FAMILIES = (intents, opinions, entities, commerce, mails, worked, translations)
+FAMILIES = (intents, opinions, entities, commerce, mails, worked, translations, questions)
 CARDS = {name: card for family in FAMILIES for name, card in family.CARDS.items()}
 
 
@@ -30,7 +30,8 @@ def main() -> None:
         arguments.error("set ASSAY_DATA to the folder that holds the originals")
     source = Path(os.environ["ASSAY_DATA"])
     for name in names:
-        write(name, CARDS[name], CARDS[name].build(source))
+        card = CARDS[name]
+        write(name, card, card.build(source), card.texts(source))
 
 
 if __name__ == "__main__":

@@ -72,6 +72,12 @@ ROWS = {
     "qmsum/train": 496,
     "qmsum/validation": 105,
     "qmsum/test": 115,
+    "chinook/train": 1_484,
+    "chinook/validation": 140,
+    "chinook/test": 280,
+    "defog-sql/train": 79,
+    "defog-sql/validation": 25,
+    "defog-sql/test": 82,
     "shop-texts/train": 1_277,
     "shop-texts/test": 300,
 }
@@ -96,6 +102,9 @@ def test_every_dataset_is_documented_and_licensed(dataset: str) -> None:
         assert part in notice
     readme = (folder / "README.md").read_text(encoding="utf-8")
     for split, entry in digests["files"].items():
+        if not split.endswith(".jsonl.gz"):  # a database
+            assert set(entry) == {"sha256"}
+            continue
         name = f"{dataset}/{split.removesuffix('.jsonl.gz')}"
         assert f"| `{name}` | {entry['rows']:,} |" in readme
         assert set(next(iter(rows_of(name)))) <= {w.split("`")[0] for w in readme.split("| `")}
@@ -105,11 +114,11 @@ def test_every_dataset_is_documented_and_licensed(dataset: str) -> None:
 def test_archives_carry_no_time_and_no_name(path: Path) -> None:
     head = path.read_bytes()[:10]
     assert head[3] == 0 and head[4:8] == b"\0\0\0\0"
-    assert gzip.decompress(path.read_bytes()).endswith(b"}\n")
+    assert gzip.decompress(path.read_bytes()).endswith(b"}\n" if ".jsonl" in path.name else b";\n")
 
 
 def test_every_split_of_every_dataset_is_counted_here() -> None:
-    files_there = {f"{p.parent.name}/{p.name.split('.')[0]}" for p in SHIPPED.glob("*/*.gz")}
+    files_there = {f"{p.parent.name}/{p.name.split('.')[0]}" for p in SHIPPED.glob("*/*.jsonl.gz")}
     assert files_there == set(ROWS)
 
 

@@ -9,8 +9,11 @@ from typing import Any
 
 import pytest
 import torch
+from llguidance import LLMatcher, LLTokenizer
 
 from assay.data.spans import Span
+from assay.data.sql import schema_in
+from assay.data.sql_grammar import allows, grammar
 from assay.errors import ConstraintError
 from assay.evaluation.constraints import (
     LabelTrie,
@@ -390,3 +393,91 @@ def test_an_answer_that_names_what_the_text_says_is_valid() -> None:
 def test_an_answer_that_names_anything_else_is_refused(answer: str, cause: str) -> None:
     with pytest.raises(ConstraintError, match=re.escape(cause)):
         validate(NAMING, TYPES, answer, "by Ann")
+
+
+# --- queries ------------------------------------------------------------------------------------
+
+
+def begins(rules: str, text: str) -> bool:
+    """Whether a query of the grammar begins so."""
+    matcher = LLMatcher(LLTokenizer("byte"), rules, log_level=0)
+    return matcher.consume_tokens(list(text.encode()))
+
+
+SONGS = "CREATE TABLE song (id INTEGER, name TEXT, artist TEXT);"
+
+
+def answers_to(
+    model: Any, tokenizer: Any, asked: Task, sources: list[str], most: int
+) -> list[tuple[str, bool]]:
+    """Each answer's text, and whether it came to its end."""
+    found = generate(
+        model,
+        tokenizer,
+        [tokenizer("the card")["input_ids"]] * len(sources),
+        sources,
+        constraint=compile_constraint(asked, tokenizer),
+        max_new_tokens=most,
+        terminators={tokenizer.eos_token_id},
+        progress=SILENT,
+    )
+    return [
+        (tokenizer.decode(answer.tokens, skip_special_tokens=True), answer.complete)
+        for answer in found
+    ]
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_queries_of_random_weights_are_of_the_grammar(tiny: Any, seed: int) -> None:
+    model, tokenizer = tiny
+    randomise(model, seed)
+    asked = Task.model_validate(
+        {"output": "text", "check": "sql", "system": SONGS, "grounded": True}
+    )
+    sources = ["Which songs has Ada?", "songs called Rock & Roll", "?"]
+    schema = schema_in(SONGS)
+    assert schema is not None
+    said = answers_to(model, tokenizer, asked, sources, 120)
+    for (text, complete), source in zip(said, sources, strict=True):
+        rules = grammar(schema, source)
+        assert text.startswith("SELECT ")
+        assert allows(rules, text) if complete else begins(rules, text)
+    assert not begins(rules, f"{said[0][0]}\n")
+
+
+def test_the_schema_of_a_query_may_come_with_its_source(tiny: Any) -> None:
+    model, tokenizer = tiny
+    randomise(model, 1)
+    asked = Task.model_validate({"output": "text", "check": "sql"})
+    sources = [f"{SONGS}\n\nWho?", "CREATE TABLE town (size INTEGER);\n\nHow large?"]
+    (songs, _), (towns, _) = answers_to(model, tokenizer, asked, sources, 60)
+    assert " town" not in songs and " song" not in towns
+    assert songs.startswith("SELECT ") and towns.startswith("SELECT ")
+
+
+@pytest.mark.parametrize(
+    ("answer", "cause"),
+    [
+        ("SELECT age FROM song", "does not fit the schema"),
+        ("SELECT name FROM town", "no table of the schema"),
+        ("SELECT name FROM song WHERE artist = 'Bo'", "'Bo' is not words of the question"),
+        ("DELETE FROM song", "not a single SELECT"),
+        ("Ada has many songs", "SELECT|parsed"),
+    ],
+)
+def test_a_query_that_is_not_over_the_schema_is_refused(answer: str, cause: str) -> None:
+    asked = Task.model_validate(
+        {"output": "text", "check": "sql", "system": SONGS, "grounded": True}
+    )
+    with pytest.raises(ConstraintError, match=cause):
+        validate(asked, (), answer, "Which songs has Ada?")
+
+
+def test_a_query_over_the_schema_is_valid() -> None:
+    asked = Task.model_validate(
+        {"output": "text", "check": "sql", "system": SONGS, "grounded": True}
+    )
+    query = "SELECT name FROM song WHERE artist LIKE '%Ada%'"
+    assert validate(asked, (), query, "Which songs has Ada?") == query
+    free = Task.model_validate({"output": "text", "check": "sql"})
+    assert validate(free, (), "SELECT x FROM y", "Which?") == "SELECT x FROM y"

@@ -165,11 +165,30 @@ def test_only_free_texts_are_checked(write: Write, minimal: str) -> None:
     assert "task.check: code and data.tests go together" in faults_of(
         write(right), "task.check=code"
     )
-    assert "data.tests needs data.format: pairs" in faults_of(
+    assert "data.tests and data.database need data.format: pairs" in faults_of(
         write(right), "task.check=code", "data.tests=tests", "data.format=messages"
     )
     said = faults_of(write(right), "task.check=code", "data.tests=tests")
     assert 'the metric "number_match" needs task.check: number' in said
+
+
+def test_queries_need_a_database_and_nothing_else_has_one(write: Write, minimal: str) -> None:
+    text = minimal.replace("output: label", "output: text").replace("tfidf", "copy")
+    right = text.replace("accuracy", "execution_match")
+    shop = "data.database.path=shop.sqlite"
+    loaded = load(write(right), overrides=["task.check=sql", shop, "task.grounded=true"])
+    assert loaded.recipe.data.database is not None
+    for overrides, said in (
+        (("task.check=sql",), "task.check: sql and data.database go together"),
+        (("task.check=number", shop), "task.check: sql and data.database go together"),
+        (("task.check=number", "task.grounded=true"), "`grounded` needs output: json, or check: sql"),
+        (("task.check=sql", shop, "task.regex=a+"), "`regex` needs output: text, and no check: sql"),
+        (("task.check=sql", shop, "data.database.dataset=chinook/chinook.sql.gz"),
+         "give exactly one of path, dataset"),
+        (("task.check=sql", shop, "data.format=messages"), "need data.format: pairs"),
+        (("task.check=sql", shop, "gate.primary=pass_at_1"), 'needs task.check: code'),
+    ):  # fmt: skip
+        assert said in faults_of(write(right), *overrides), overrides
 
 
 def test_entities_have_metrics_and_settings_of_their_own(write: Write, minimal: str) -> None:

@@ -33,6 +33,7 @@ class Card:
     columns: dict[str, str]
     changes: str
     build: Callable[[Path], Splits]  # from the folder of all originals
+    texts: Callable[[Path], dict[str, str]] = lambda _: {}  # files beside the rows, packed too
 
 
 def hashed(text: str) -> bytes:
@@ -54,8 +55,8 @@ def held_out(rows: Sequence[Row], kind: Callable[[Row], Hashable], wanted: int) 
     }
 
 
-def write(dataset: str, card: Card, splits: Splits) -> None:
-    """Write the splits, and beside them licence, README and digests."""
+def write(dataset: str, card: Card, splits: Splits, texts: dict[str, str]) -> None:
+    """Write the splits, and beside them further texts, licence, README and digests."""
     folder = TARGET / dataset
     folder.mkdir(parents=True, exist_ok=True)
     digests: dict[str, Any] = {}
@@ -65,6 +66,10 @@ def write(dataset: str, card: Card, splits: Splits) -> None:
         (folder / f"{split}.jsonl.gz").write_bytes(packed)
         digest = hashlib.sha256(packed).hexdigest()
         digests[f"{split}.jsonl.gz"] = {"rows": len(rows), "sha256": digest}
+    for name, text in texts.items():
+        packed = gzip.compress(text.encode("utf-8"), 9, mtime=0)
+        (folder / name).write_bytes(packed)
+        digests[name] = {"sha256": hashlib.sha256(packed).hexdigest()}
     document = {"files": digests, "licence": card.licence}
     (folder / "digests.json").write_text(json.dumps(document, indent=2) + "\n")
     notice = f"{card.notice}\nChanges: {card.changes}\n"

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from assay.data import databases
 from assay.data.clean import normalised
 from assay.data.leakage import (
     Repeat,
@@ -33,6 +34,7 @@ from assay.recipe.schema import Recipe, Source
 
 SPLITS = ("train", "validation", "test")
 UNGROUNDED = "answer not in words of the input"
+OUTSIDE = "query that the grammar does not allow"
 SHOWN = 5  # examples of each finding kept in the report
 CLIP = 200  # characters of each text in them
 Parts = dict[str, list[Draft]]
@@ -112,7 +114,8 @@ def _drafted(
     recipe: Recipe, recipe_dir: Path | None, findings: Findings, progress: Progress
 ) -> Parts:
     """Every usable row of every given source."""
-    draft = drafter(recipe)
+    draft = drafter(recipe, recipe_dir)
+    unsayable = OUTSIDE if recipe.task.check == "sql" else UNGROUNDED
     parts: Parts = {}
     for name, source in _sources(recipe).items():
         raw = list(read(source, recipe_dir))
@@ -127,9 +130,9 @@ def _drafted(
                 elif made.grounded:
                     rows.append(made)
                 elif name == "train":
-                    findings.drop(name, UNGROUNDED, made.where, made.text, made.target)
+                    findings.drop(name, unsayable, made.where, made.text, made.target)
                 else:
-                    findings.keep(name, UNGROUNDED, made.where, made.text, made.target)
+                    findings.keep(name, unsayable, made.where, made.text, made.target)
                     rows.append(made)
                 bar.advance()
         if not rows:
@@ -302,7 +305,9 @@ def _examples(rows: Iterable[Draft]) -> tuple[Example, ...]:
 
 def source_digests(recipe: Recipe, recipe_dir: Path | None) -> dict[str, str]:
     """SHA-256 of each source that is a file, by split; raises ``DataError`` when one is missing."""
-    return _digests({n: describe(s, recipe_dir) for n, s in _sources(recipe).items()})
+    found = _digests({n: describe(s, recipe_dir) for n, s in _sources(recipe).items()})
+    database = recipe.data.database
+    return {**found, "database": databases.digest(database, recipe_dir)} if database else found
 
 
 def _digests(described: dict[str, dict[str, str]]) -> dict[str, str]:
@@ -325,7 +330,7 @@ def _report(
             }
             for name in SPLITS
         },
-        "source_digests": {**_digests(described), **findings.digests},
+        "source_digests": {**source_digests(recipe, recipe_dir), **findings.digests},
         "rows_read": findings.read,
         "rows": {name: len(rows) for name, rows in splits.items()},
         "digests": {name: rows_digest(rows) for name, rows in splits.items()},

@@ -29,7 +29,7 @@ def read(source: Source, recipe_dir: Path | None) -> Iterator[Located]:
     if source.dataset:
         yield from _shipped(source.dataset)
     elif source.path:
-        yield from read_table(_located(source.path, recipe_dir))
+        yield from read_table(located(source.path, recipe_dir))
     elif source.hub:
         yield from _hub(source.hub)
     elif source.sql and source.url:
@@ -46,7 +46,7 @@ def describe(source: Source, recipe_dir: Path | None) -> dict[str, str]:
         licence: str = files.read_json(path.parent / "digests.json")["licence"]
         return {"dataset": source.dataset, "licence": licence, "sha256": entry["sha256"]}
     if source.path:
-        path = _located(source.path, recipe_dir)
+        path = located(source.path, recipe_dir)
         if not path.is_file():
             next(read_table(path))  # raises, and says what is there instead
         return {"path": source.path, "sha256": files.sha256_file(path)}
@@ -55,7 +55,8 @@ def describe(source: Source, recipe_dir: Path | None) -> dict[str, str]:
     return {"sql": source.sql or "", "url": without_password(source.url or "")}
 
 
-def _located(text: str, recipe_dir: Path | None) -> Path:
+def located(text: str, recipe_dir: Path | None) -> Path:
+    """Where a path in a recipe leads: ``${NAME}`` expanded, relative to the recipe's folder."""
     path = Path(_expanded(text)).expanduser()
     return path if path.is_absolute() else (recipe_dir or Path()) / path
 
@@ -86,14 +87,32 @@ def shipped_datasets() -> list[str]:
 
 
 def _shipped(name: str) -> Iterator[Located]:
-    path, entry = _entry(name)
-    if files.sha256_file(path) != entry["sha256"]:
+    path, _ = _entry(name)
+    _require_released(path)
+    for where, row in read_table(path):
+        yield f"{name}:{where.rpartition(':')[2]}", row
+
+
+def dataset_file(name: str) -> Path:
+    """A file of a shipped dataset that holds no rows, ``dataset/file``, checked by its digest.
+
+    A name that leads nowhere gives a path where nothing is. Raises ``DataError`` for a file that
+    is not the one Assay was released with.
+    """
+    dataset, _, file = name.partition("/")
+    path = SHIPPED / dataset / file
+    if path.is_file():
+        _require_released(path)
+    return path
+
+
+def _require_released(path: Path) -> None:
+    known: dict[str, Any] = files.read_json(path.parent / "digests.json")["files"]
+    if files.sha256_file(path) != known[path.name]["sha256"]:
         raise DataError(
             f"{path}: is not the file that Assay was released with (another SHA-256)",
             "Install Assay again, or give a changed copy as data.*.path.",
         )
-    for where, row in read_table(path):
-        yield f"{name}:{where.rpartition(':')[2]}", row
 
 
 def _entry(name: str) -> tuple[Path, dict[str, Any]]:
@@ -182,7 +201,7 @@ def _database(url: str, recipe_dir: Path | None) -> Any:
     file = address.database
     if address.get_backend_name() != "sqlite" or not file or file.startswith((":memory:", "file:")):
         return address
-    path = _located(file, recipe_dir)
+    path = located(file, recipe_dir)
     if not path.is_file():  # SQLite would create it
         raise DataError(f"{path}: no such database", "Check data.*.url.")
     return address.set(database=str(path))

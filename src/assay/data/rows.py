@@ -7,10 +7,12 @@ import math
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, cast
 
 from assay.data.clean import repaired, require_unicode
 from assay.data.code import code_in, fault_in
+from assay.data.databases import Stored, check_of, finder, require_compiles, require_within
 from assay.data.duplicates import Fingerprint
 from assay.data.grounding import grounding
 from assay.data.numbers import final_number
@@ -26,8 +28,10 @@ from assay.data.spans import (
     tags_of,
     word_bounds,
 )
+from assay.data.sql import one_form, question_in, resolved, schema_in
+from assay.data.sql_grammar import allows, grammar
 from assay.data.tables import Row
-from assay.errors import DataError
+from assay.errors import ConstraintError, DataError
 from assay.recipe.schema import Recipe
 from assay.recipe.sniff import listed_in
 
@@ -48,6 +52,7 @@ class Draft:
     repaired: bool
     check: str = ""
     grounded: bool = True  # no words in the answer but the input's, where the task asks for that
+    asked: str = ""
     mark: Fingerprint = field(init=False)
 
     def __post_init__(self) -> None:
@@ -55,7 +60,12 @@ class Draft:
 
     @property
     def content(self) -> str:
-        """What duplicates are judged by: the input, or all that the user says in a chat."""
+        """What duplicates are judged by: the input, or all that the user says in a chat.
+
+        Of a question to a database it is the question, without the schema, which rows share.
+        """
+        if self.asked:
+            return self.asked
         said = [turn.content for turn in self.turns if turn.role == "user"]
         return "\n".join(said) if len(said) > 1 else self.text
 
@@ -68,7 +78,9 @@ class Dropped:
     reason: str
 
 
-def drafter(recipe: Recipe) -> Callable[[str, Row], Draft | Dropped]:
+def drafter(
+    recipe: Recipe, recipe_dir: Path | None = None
+) -> Callable[[str, Row], Draft | Dropped]:
     """The function that turns (where, row) into a draft, as the recipe says.
 
     The function raises ``DataError`` naming the row for a missing column, a value of a wrong type,
@@ -77,6 +89,13 @@ def drafter(recipe: Recipe) -> Callable[[str, Row], Draft | Dropped]:
     makers = {"messages": _from_messages, "text": _from_text, "pairs": _from_pair}
     make = makers[recipe.data.format]
     check = _answer_check(recipe)
+    if recipe.data.database is not None:
+        find = finder(recipe.data.database, recipe_dir)
+
+        def with_query(where: str, row: Row) -> Draft | Dropped:
+            return _from_query(recipe, find, where, row)
+
+        return with_query
 
     def draft(where: str, row: Row) -> Draft | Dropped:
         return make(recipe, check, where, row)
@@ -144,10 +163,44 @@ def _from_entities(recipe: Recipe, where: str, row: Row) -> Draft | Dropped:
     return Draft(where, identity, text, turns, target, slice_, changed, grounded=whole)
 
 
+def _from_query(
+    recipe: Recipe, find: Callable[[str, Row], Stored], where: str, row: Row
+) -> Draft | Dropped:
+    """A question and its query, in one form, and the database that the query is run on."""
+    made = _from_pair(recipe, _any_text, where, row)
+    if isinstance(made, Dropped):
+        return made
+    database = find(where, row)
+    others = listed_in(row.get(recipe.data.tests or "", None) or [])
+    try:
+        shown = schema_in("\n".join(turn.content for turn in made.turns[:-1]))
+        schema = shown or database.schema
+        also = [one_form(str(other), database.schema) for other in cast("list[Any]", others)]
+        target = one_form(made.target, schema)
+        if shown is not None:
+            require_within(shown, database)
+        resolved(target, schema)
+        for query in also:
+            resolved(query, database.schema)
+        for query in (target, *also):
+            require_compiles(query, database)
+    except ConstraintError as error:
+        raise DataError(f"{where}: {error.cause}", error.remedy or "Correct the row.") from error
+    question = question_in(made.text)
+    source = question if recipe.task.grounded else None
+    said = shown is None or allows(grammar(shown, source), target)
+    turns = conversation(recipe.task, made.text, target)
+    check = check_of(database.digest, also)
+    asked = f"{database.name}: {question}"
+    return Draft(
+        where, made.id, made.text, turns, target, made.slice, made.repaired, check, said, asked
+    )
+
+
 def _tests(recipe: Recipe, row: Row, where: str, target: str) -> str:
     """The tests of a row as one program; they and the target must be Python."""
     name = recipe.data.tests
-    if name is None:
+    if name is None or recipe.task.check != "code":
         return ""
     given = listed_in(_column(row, name, where, "data.tests"))
     parts = cast("list[Any]", given) if isinstance(given, list) else [given]

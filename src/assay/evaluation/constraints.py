@@ -17,12 +17,15 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from assay.data.grounding import grounded_schema
+from assay.data import sql_grammar
+from assay.data.grounding import grounded_schema, runs
 from assay.data.spans import Span, answer_of, spans_of
+from assay.data.sql import Schema, one_form, question_in, resolved, schema_in, texts_of
 from assay.errors import ConstraintError
 from assay.recipe.schema import Task
 
 CLOSERS = set("}]")
+QUERY_CLOSERS = ("FROM", "THEN", "END")
 
 
 class Matcher(Protocol):
@@ -49,6 +52,7 @@ class Constraint(Protocol):
     """Starts a fresh ``Matcher`` for each answer."""
 
     unique_keys: bool  # whether answers are JSON, in which no key of an object may come twice
+    overtime: int  # tokens beyond the limit in which an answer may be brought to its end
 
     def start(self, source: str) -> Matcher:
         """The state before the first token of an answer to ``source``."""
@@ -63,6 +67,7 @@ class Grammar:
     """A constraint that llguidance compiles."""
 
     unique_keys = False
+    overtime = 512  # required keys are long
 
     def __init__(self, tokenizer: Any, grammar: str, what: str) -> None:
         self._tokenizer = _ll_tokenizer(tokenizer)
@@ -87,6 +92,36 @@ class Grammar:
         """
         ends, brackets, quotes, commas = self._closers
         return (ends, quotes) if _in_string(text) else (ends, brackets, quotes, commas)
+
+
+class QueryGrammar(Grammar):
+    """Queries over a schema: the prompt's own, or that of each source where the prompt has none."""
+
+    overtime = 64
+
+    def __init__(self, tokenizer: Any, task: Task, schema: Schema | None) -> None:
+        probe = schema or Schema((("t", ("c",)),))
+        super().__init__(tokenizer, sql_grammar.grammar(probe, None), "the prompt's schema")
+        self._schema, self._grounded = schema, task.grounded
+        texts = [text.strip() for text in token_texts(tokenizer)]
+        self._quotes, self._brackets, self._words = (
+            np.array([text in marks for text in texts]) for marks in ("'", ")", QUERY_CLOSERS)
+        )
+
+    def start(self, source: str) -> Matcher:
+        """A matcher of this source's own, where the source has a schema or says the texts."""
+        schema = schema_in(source) or self._schema
+        if schema is None or (schema == self._schema and not self._grounded):
+            return super().start(source)
+        words = question_in(source) if self._grounded else None
+        return self._matcher(sql_grammar.grammar(schema, words))
+
+    def closing(self, text: str) -> tuple[np.ndarray, ...]:
+        """End of text, else the quote of a literal, a bracket, or a word that has to follow."""
+        ends = self._closers[0]
+        if text.count("'") % 2:
+            return ends, self._quotes
+        return ends, self._brackets, self._words
 
 
 class JsonGrammar(Grammar):
@@ -266,6 +301,8 @@ def compile_constraint(task: Task, tokenizer: Any) -> Constraint | None:
 
     Raises ``ConstraintError`` for a schema or pattern that cannot be enforced.
     """
+    if task.check == "sql":
+        return QueryGrammar(tokenizer, task, schema_in(f"{task.system}\n{task.prompt}"))
     if task.json_schema is not None and task.grounded:
         return GroundedGrammar(tokenizer, task.json_schema)
     if task.json_schema is not None:
@@ -320,8 +357,25 @@ def validate(task: Task, labels: Sequence[str], text: str, source: str) -> Any:
         return text
     if task.output == "entities":
         return _entities(labels, text, source)
+    if task.check == "sql":
+        return _query(task, text, source)
     if task.regex is not None and not re.fullmatch(task.regex, text):
         raise ConstraintError(f'"{text[:80]}" does not match task.regex')
+    return text
+
+
+def _query(task: Task, text: str, source: str) -> str:
+    """The query: a single SELECT over the schema shown; grounded, its texts are the question's words."""
+    schema = schema_in(f"{task.system}\n{task.prompt}\n{source}")
+    if schema is None:
+        one_form(text)
+        return text
+    resolved(text, schema)
+    if task.grounded:
+        asked = runs(question_in(source))
+        for literal in texts_of(text):
+            if literal.strip("%") not in asked and not sql_grammar.is_format(literal):
+                raise ConstraintError(f"the query's text {literal!r} is not words of the question")
     return text
 
 

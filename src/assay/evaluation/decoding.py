@@ -22,6 +22,7 @@ from torch import Tensor
 from assay.errors import ConstraintError
 from assay.evaluation.constraints import Constraint, LabelTrie, Matcher, Node, token_texts
 from assay.evaluation.keys import KeyReader
+from assay.models.cache import growing_cache
 from assay.models.logits import logits_at
 from assay.observability.progress import Progress, Task
 
@@ -30,7 +31,6 @@ MOST_ROWS = 256
 CACHE_BYTES = 2**30  # keys and values of one batch
 PASS_COST = 32  # what a pass costs by itself, in tokens of a row, as measured on two CPU cores
 MOST_CLOSING = 32  # tokens that close an answer
-OVERTIME = 512  # tokens beyond the limit for bringing an answer to its end: required keys are long
 COMPACT = 0.75  # below this share of live rows, finished ones are cut out of the cache
 
 
@@ -47,12 +47,10 @@ class _Batch:
     """A key-value cache whose rows grow at their own pace, after what they all begin with."""
 
     def __init__(self, model: Any, pad: int, rows: int, prefix: Sequence[int] = ()) -> None:
-        from transformers import DynamicCache
-
         self.model = model
         self.pad = pad
         self.device = next(model.parameters()).device
-        self.cache: Any = DynamicCache(config=model.config)
+        self.cache: Any = growing_cache(model.config)
         self.mask = torch.zeros(1, 0, dtype=torch.long)
         self.lengths = torch.zeros(1, dtype=torch.long)
         if prefix:
@@ -282,7 +280,7 @@ class _Row:
         self.pending.append(token)
         if self.keys is not None and token not in self.terminators:
             self.keys.feed(token_texts(self.tokenizer)[token])
-        overtime = OVERTIME if self.matcher is not None else 0
+        overtime = self.constraint.overtime if self.constraint is not None else 0
         self.answer.complete = token in self.terminators
         self.done = self.answer.complete or len(self.answer.tokens) >= self.limit + overtime
 

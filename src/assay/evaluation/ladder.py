@@ -23,6 +23,7 @@ from assay.evaluation.evaluate import Answers, evaluate
 from assay.evaluation.gate import judge
 from assay.evaluation.metrics import score
 from assay.evaluation.predictions import Prediction, Rung
+from assay.evaluation.queries import query_metrics
 from assay.evaluation.rungs import load_rung
 from assay.evaluation.rungs.card import BaseCard, Card, Otherwise
 from assay.evaluation.rungs.linear import at_temperature, label_indices
@@ -154,6 +155,8 @@ def answer(name: str, rung: Rung, examples: Sequence[Example], progress: Progres
     seconds = time.perf_counter() - began
     if rung.card.task.check == "code":
         run_tests(examples, predictions, progress)  # remembered: the scores will ask for them
+    if rung.card.task.check == "sql":
+        query_metrics(examples, predictions, progress)  # remembered, too
     return Answers(name, predictions, seconds)
 
 

@@ -40,7 +40,12 @@ STAND_IN = {
     "span_macro_f1": "span_f1",
     "bleu": "bleu",
 }
-CORRECT = {"label": "accuracy", "number": "number_match", "code": "pass_at_1"}  # else: exact match
+CORRECT = {  # the metric that says whether an answer is right; else: exact match
+    "label": "accuracy",
+    "number": "number_match",
+    "code": "pass_at_1",
+    "sql": "execution_match",
+}
 
 
 @dataclass(frozen=True)

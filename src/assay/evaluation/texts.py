@@ -26,6 +26,7 @@ from assay.errors import DataError
 from assay.evaluation.compare import Array, Statistic
 from assay.evaluation.parts import Parts
 from assay.evaluation.predictions import Prediction
+from assay.evaluation.queries import query_metrics
 from assay.evaluation.sandbox import PASSED, outcomes
 from assay.observability.progress import Progress
 from assay.recipe.schema import Task
@@ -69,6 +70,10 @@ def free_texts(task: Task, examples: Sequence[Example], predictions: Sequence[Pr
         parts.per_item["pass_at_1"] = np.array([end == PASSED for end in found], dtype=np.float64)
         ends = Counter(found).most_common()
         parts.notes["pass_at_1"] = ", ".join(f"{count} {end}" for end, count in ends)
+    if task.check == "sql":
+        columns, notes = query_metrics(examples, predictions)
+        parts.per_item.update(columns)
+        parts.notes.update(notes)
     return parts
 
 

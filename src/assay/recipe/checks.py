@@ -46,6 +46,10 @@ METRICS: dict[str, tuple[str, ...]] = {
         "bleu",
         "number_match",
         "pass_at_1",
+        "sql_parses",
+        "sql_executes",
+        "execution_match",
+        "sql_exact",
         "valid",
         *CONFIDENCE_METRICS,
     ),
@@ -58,6 +62,10 @@ NEEDED: dict[str, tuple[str, str | None]] = {  # key of task, perhaps its value,
     "slot_f1": ("slots_field", None),
     "number_match": ("check", "number"),
     "pass_at_1": ("check", "code"),
+    "sql_parses": ("check", "sql"),
+    "sql_executes": ("check", "sql"),
+    "execution_match": ("check", "sql"),
+    "sql_exact": ("check", "sql"),
 }
 WITHOUT_BASE = ("majority", "copy", "lead", "sentence", "dictionary", "tfidf", "nearest")
 TRAINED_BY_THE_LOOP = ("encoder", "llm")

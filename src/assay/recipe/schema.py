@@ -76,7 +76,7 @@ class Task(Section):
     )
     grounded: bool = Field(
         default=False,
-        description="Hold every free string of a JSON answer to words of the input, as written there.",
+        description="Hold every free string of a JSON answer, or text in a query, to words of the input, as written there.",
     )
     regex: str | None = Field(
         default=None, description="Constrain text output to this regular expression."
@@ -85,9 +85,9 @@ class Task(Section):
         default=None,
         description="A label that also takes the answers less sure than a confidence fitted on validation: what is out of scope.",
     )
-    check: Literal["number", "code"] | None = Field(
+    check: Literal["number", "code", "sql"] | None = Field(
         default=None,
-        description="What makes a text right. number: its final number is the target's (after ####, else the last). code: it is Python that passes the row's `data.tests`. null: the same words.",
+        description="What makes a text right. number: its final number is the target's (after ####, else the last). code: it is Python that passes the row's `data.tests`. sql: it is a query that gives the target's rows on `data.database`, held to the names of the schema that the prompt shows. null: the same words.",
     )
     max_new_tokens: PositiveInt = Field(default=128, description="Longest answer, in tokens.")
 
@@ -97,14 +97,12 @@ class Task(Section):
     def _consistent(self) -> Task:
         if self.output == "json" and self.json_schema is None:
             raise ValueError("output is json, so `schema` (a JSON Schema) is required")
-        if self.output != "json" and (
-            self.json_schema or self.intent_field or self.slots_field or self.grounded
-        ):
-            raise ValueError(
-                "`schema`, `intent_field`, `slots_field` and `grounded` need output: json"
-            )
-        if self.regex and self.output != "text":
-            raise ValueError("`regex` needs output: text")
+        if self.output != "json" and (self.json_schema or self.intent_field or self.slots_field):
+            raise ValueError("`schema`, `intent_field` and `slots_field` need output: json")
+        if self.grounded and self.output != "json" and self.check != "sql":
+            raise ValueError("`grounded` needs output: json, or check: sql")
+        if self.regex and (self.output != "text" or self.check == "sql"):
+            raise ValueError("`regex` needs output: text, and no check: sql")
         if self.otherwise is not None and self.output != "label":
             raise ValueError("`otherwise` needs output: label")
         if self.check and (self.output != "text" or self.template == "plain"):
@@ -166,6 +164,30 @@ class Source(Section):
         return self
 
 
+class Database(Section):
+    """Where the databases are that queries are run on."""
+
+    path: str | None = Field(
+        default=None,
+        description="An SQLite file, or SQL text that makes one (.gz too), relative to the recipe; {name} is the row's value in that column, e.g. databases/{db}.sql.",
+    )
+    dataset: str | None = Field(
+        default=None,
+        description="The same in a dataset shipped with Assay, e.g. chinook/chinook.sql.gz.",
+    )
+
+    @model_validator(mode="after")
+    def _one(self) -> Database:
+        if bool(self.path) == bool(self.dataset):
+            raise ValueError("give exactly one of path, dataset")
+        return self
+
+    @property
+    def pattern(self) -> str:
+        """The path or name, with {column} in it perhaps."""
+        return self.path or self.dataset or ""
+
+
 class Limits(Section):
     """Rows kept of each split, drawn evenly over classes; null keeps all."""
 
@@ -197,7 +219,10 @@ class Data(Section):
     )
     tests: str | None = Field(
         default=None,
-        description="Column with the tests of a row, Python text or a list of it, for task.check: code.",
+        description="Column with the tests of a row, Python text or a list of it, for task.check: code; with sql, further queries that are right.",
+    )
+    database: Database | None = Field(
+        default=None, description="The database that answers are run on, for task.check: sql."
     )
     messages: str = Field(
         default="messages", description="Column with the list of {role, content} turns (messages)."
@@ -416,10 +441,13 @@ class Recipe(Section):
                 raise ValueError(f"ladder: {kind} needs task.output: {need}")
         if output == "entities" and self.data.format != "pairs":
             raise ValueError("task.output: entities needs data.format: pairs")
-        if (self.task.check == "code") != (self.data.tests is not None):
+        check, tests = self.task.check, self.data.tests is not None
+        if (check == "code") != tests and not (check == "sql" and tests):
             raise ValueError("task.check: code and data.tests go together")
-        if self.data.tests and self.data.format != "pairs":
-            raise ValueError("data.tests needs data.format: pairs")
+        if (check == "sql") != (self.data.database is not None):
+            raise ValueError("task.check: sql and data.database go together")
+        if (tests or self.data.database) and self.data.format != "pairs":
+            raise ValueError("data.tests and data.database need data.format: pairs")
         if (self.data.format == "text") != (self.task.template == "plain"):
             raise ValueError("data.format: text and task.template: plain go together")
         if self.data.format == "text" and kinds != ["llm"]:
