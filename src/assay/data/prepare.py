@@ -163,7 +163,7 @@ def _distinct(
     rows: list[Draft], recipe: Recipe, findings: Findings, progress: Progress
 ) -> list[Draft]:
     with progress.task("duplicates in train", len(rows)) as bar:
-        repeats = list(repeats_within(rows, "train", recipe.data.near_duplicates, bar))
+        repeats = repeats_within(rows, "train", recipe.data.near_duplicates, bar)
     for repeat in repeats:
         findings.drop("train", _reason_within(repeat), *_shown(repeat))
     return without(rows, repeats)
@@ -178,7 +178,7 @@ def _without_leaks(
     total = len(rows) + sum(map(len, held_out.values()))
     names = " and ".join(held_out)
     with progress.task(f"training rows that are in {names}", total) as bar:
-        leaks = list(repeats_between(rows, held_out, recipe.data.leakage, bar))
+        leaks = repeats_between(rows, held_out, recipe.data.leakage, bar)
     for leak in leaks:
         findings.drop("train", _reason_between(leak), *_shown(leak))
     if rows and len(leaks) == len(rows):

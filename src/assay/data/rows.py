@@ -9,9 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, cast
 
-from assay.data.clean import repaired, require_unicode
+from assay.data.clean import normalised, repaired, require_unicode
 from assay.data.code import code_in, fault_in
-from assay.data.duplicates import Fingerprint
 from assay.data.grounding import grounding
 from assay.data.numbers import final_number
 from assay.data.prompts import conversation
@@ -48,10 +47,10 @@ class Draft:
     repaired: bool
     check: str = ""
     grounded: bool = True  # no words in the answer but the input's, where the task asks for that
-    mark: Fingerprint = field(init=False)
+    key: str = field(init=False)  # the normal form of the content
 
     def __post_init__(self) -> None:
-        self.mark = Fingerprint(self.content)
+        self.key = normalised(self.content)
 
     @property
     def content(self) -> str:
