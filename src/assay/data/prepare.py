@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from assay.data import datasets
 from assay.data.clean import normalised
 from assay.data.leakage import (
     Repeat,
@@ -29,6 +30,7 @@ from assay.data.splits import Key, balance, cut, subset
 from assay.data.tables import Located
 from assay.errors import DataError, did_you_mean
 from assay.observability.progress import Progress
+from assay.recipe.licences import is_noncommercial, is_unknown
 from assay.recipe.schema import Recipe, Source
 
 SPLITS = ("train", "validation", "test")
@@ -72,6 +74,7 @@ def prepare(recipe: Recipe, recipe_dir: Path | None, progress: Progress) -> Spli
     anything unfit: a missing column, an answer that breaks the schema, a label that train does not
     have, duplicate ids, one row, one class, train equal to test.
     """
+    _require_licences(recipe, progress)
     findings, seed = Findings(), recipe.training.seed
     parts = _drafted(recipe, recipe_dir, findings, progress)
     require_unique_ids(parts)
@@ -106,6 +109,24 @@ def _sources(recipe: Recipe) -> dict[str, Source]:
     data = recipe.data
     sources = {"train": data.train, "validation": data.validation, "test": data.test}
     return {name: source for name, source in sources.items() if source is not None}
+
+
+def _require_licences(recipe: Recipe, progress: Progress) -> None:
+    """Refuse datasets that may not be used commercially, unless the recipe accepts them."""
+    for name, source in _sources(recipe).items():
+        if not source.dataset:
+            continue
+        found = datasets.find(source.dataset)
+        if not found.shipped:
+            progress.say(f"{source.dataset}: {found.licence or 'no licence'}, from {found.path}")
+        if recipe.data.allow_noncommercial:
+            continue
+        if is_noncommercial(found.licence) or is_unknown(found.licence):
+            raise DataError(
+                f"data.{name}: the licence of {source.dataset} ({found.licence or 'none stated'})"
+                " does not allow commercial use",
+                "Choose other data, or set data.allow_noncommercial: true if you may use it so.",
+            )
 
 
 def _drafted(
