@@ -1,15 +1,15 @@
-"""Builds the datasets shipped under src/assay/catalogue/data from their published originals.
+"""Builds prepared datasets from their published originals, which lie in a folder each.
 
-Usage: ASSAY_DATA=FOLDER python tools/build_datasets.py [DATASET...]
-FOLDER holds the originals as their repositories publish them, a folder each; without names, every
-dataset is built. The same originals give the same bytes: rows have a fixed order and gzip carries
-no time.
+Usage: python tools/build_datasets.py --from ORIGINALS [--into FOLDER] [DATASET...]
+The datasets that come with Assay go under src/assay/catalogue/data; of the others only the card
+does, and the rows go into FOLDER, which ASSAY_DATA then names. Without names, all are built: the
+others only with --into. The same originals give the same bytes: rows have a fixed order and gzip
+carries no time.
 """
 
 from __future__ import annotations
 
 import argparse
-import os
 from pathlib import Path
 
 from shipped import commerce, entities, intents, mails, opinions, questions, translations, worked
@@ -22,16 +22,25 @@ CARDS = {name: card for family in FAMILIES for name, card in family.CARDS.items(
 def main() -> None:
     """Build the datasets named, or all."""
     arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    arguments.add_argument("--from", dest="originals", type=Path, required=True)
+    arguments.add_argument("--into", type=Path, help="where datasets go that are not shipped")
     arguments.add_argument("dataset", nargs="*", help="one of " + ", ".join(CARDS))
-    names = arguments.parse_args().dataset or list(CARDS)
+    options = arguments.parse_args()
+    names = options.dataset or [n for n, card in CARDS.items() if card.shipped or options.into]
     if unknown := sorted(set(names) - set(CARDS)):
         arguments.error(f"no dataset {', '.join(unknown)}; there are {', '.join(CARDS)}")
-    if "ASSAY_DATA" not in os.environ:
-        arguments.error("set ASSAY_DATA to the folder that holds the originals")
-    source = Path(os.environ["ASSAY_DATA"])
+    if not options.originals.is_dir():
+        arguments.error(f"--from {options.originals}: no such folder")
+    elsewhere = [name for name in names if not CARDS[name].shipped]
+    if elsewhere and options.into is None:
+        arguments.error(f"{', '.join(elsewhere)}: not shipped; say --into which folder it goes")
     for name in names:
-        card = CARDS[name]
-        write(name, card, card.build(source), card.texts(source))
+        try:
+            card = CARDS[name]
+            splits, texts = card.build(options.originals), card.texts(options.originals)
+        except FileNotFoundError as error:
+            arguments.error(f"{name}: its original {error.filename} is not there")
+        write(name, card, splits, texts, options.into)
 
 
 if __name__ == "__main__":

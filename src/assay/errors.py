@@ -27,6 +27,10 @@ class DataError(AssayError, ValueError):
     """A data source is missing, empty, malformed or unfit for training."""
 
 
+class AbsentError(DataError):
+    """A dataset that a recipe names is not on this machine; ``remedy`` says how to get it."""
+
+
 class ModelError(AssayError, ValueError):
     """A base model cannot be found, verified, licensed or loaded."""
 

@@ -36,6 +36,9 @@ def recipes(home: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
         for name in names:
             least, items = kinds.get(name, (7, 5))  # no share: the recipe is not valid
             text = RECIPE.format(name=name, least=least, items=items)
+            if name == "away":
+                text = RECIPE.format(name=name, least=0.9, items=5)
+                text = text.replace("path: rows.jsonl", "dataset: own/train")
             Path(f"{name}.yaml").write_text(text, encoding="utf-8")
         found = [f"{name}.yaml" for name in names]
         monkeypatch.setattr(pack, "recipes_of", lambda given: found if given == "cards" else [])
@@ -45,7 +48,14 @@ def recipes(home: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
 
 @pytest.mark.parametrize(
     ("names", "code"),
-    [(["good"], 0), (["good", "few"], 4), (["good", "broken"], 1)],
+    [
+        (["good"], 0),
+        (["good", "few"], 4),
+        (["good", "broken"], 1),
+        (["away", "good"], 0),  # a dataset that is not on this machine is no error of the pack's
+        (["away", "few"], 4),
+        (["away"], 1),  # unless nothing was trained
+    ],
 )
 def test_the_exit_code_is_that_of_the_worst(
     assay: Assay, recipes: Callable[..., None], names: list[str], code: int

@@ -11,8 +11,12 @@ from typing import Any
 
 import pytest
 
+from assay.data import datasets
+
 sys.path.append(str(Path(__file__).resolve().parents[2] / "tools"))
+card: Any = import_module("shipped.card")
 commerce: Any = import_module("shipped.commerce")
+intents: Any = import_module("shipped.intents")
 mails: Any = import_module("shipped.mails")
 
 
@@ -82,3 +86,29 @@ def test_what_a_list_puts_below_a_mail_is_removed(footer: str) -> None:
 def test_an_offer_is_read_without_its_empty_fields() -> None:
     told = commerce.offer("A", "COL title VAL cs3 COL manufacturer VAL  COL price VAL 5.0 ")
     assert told == "A: cs3; price 5.0"
+
+
+def test_what_is_not_shipped_goes_elsewhere_and_is_found_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for folder, part in (("train", "Training"), ("dev", "Validation"), ("test", "Testing")):
+        path = tmp_path / "bitext_support" / "data" / folder
+        path.mkdir(parents=True)
+        (path / f"Bitext_Sample_Customer_Service_{part}_Dataset.csv").write_text(
+            "utterance,intent,entity_type,entity_value,start_offset,end_offset,category,tags\n"
+            f'"where is it, {folder}? ",track_order,,,,,ORDER,BI\n',
+            encoding="utf-8-sig",
+        )
+    about = intents.CARDS["customer-support"]
+    monkeypatch.setattr(card, "TARGET", tmp_path / "catalogue")
+    card.write("customer-support", about, about.build(tmp_path), {}, tmp_path / "own")
+    monkeypatch.setattr(datasets, "SHIPPED", tmp_path / "catalogue")
+    monkeypatch.setenv("ASSAY_DATA", str(tmp_path / "own"))
+    assert not [*(tmp_path / "catalogue").glob("*/*.gz")]
+    assert [*datasets.read("customer-support/validation")] == [
+        (
+            "customer-support/validation:1",
+            {"text": "where is it, dev?", "label": "track_order", "group": "ORDER"},
+        )
+    ]
+    assert "where is it" not in (tmp_path / "catalogue/customer-support/README.md").read_text()

@@ -82,6 +82,9 @@ def test_the_digest_covers_every_file_that_may_be_named(folder: Path) -> None:
     (folder / "other.sql").write_text(SQL, encoding="utf-8")
     assert digest(Database(path="shop.sql"), folder) == one
     assert digest(Database(path="{db}.sql"), folder) != every
+    for absent in ("none.sqlite", "{db}.sqlite", "none/{db}.sql"):
+        with pytest.raises(DataError, match="no such database"):
+            digest(Database(path=absent), folder)
 
 
 def test_a_row_is_put_in_one_form_and_names_its_database(folder: Path, recipe: Make) -> None:

@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 
 from assay import files
-from assay.data import readers
-from assay.data.readers import describe, read, shipped_datasets
+from assay.data import datasets
+from assay.data.datasets import shipped_datasets
+from assay.data.readers import describe, read
 from assay.errors import DataError, DependencyError
 from assay.recipe.schema import Source
 
@@ -63,7 +64,7 @@ def test_a_file_is_described_by_its_digest(write: Write, tmp_path: Path) -> None
 def test_every_shipped_split_is_read_in_full() -> None:
     for name in shipped_datasets():
         dataset, split = name.split("/")
-        digests = files.read_json(readers.SHIPPED / dataset / "digests.json")
+        digests = files.read_json(datasets.SHIPPED / dataset / "digests.json")
         expected = digests["files"][f"{split}.jsonl.gz"]["rows"]
         assert sum(1 for _ in read(Source(dataset=name), None)) == expected
 
@@ -97,7 +98,7 @@ def test_a_shipped_file_that_was_altered_is_refused(
     (folder / "train.jsonl.gz").write_bytes(packed)
     entry = {"train.jsonl.gz": {"rows": 1, "sha256": files.sha256_bytes(packed)}}
     files.write_json(folder / "digests.json", {"files": entry, "licence": "CC0-1.0"})
-    monkeypatch.setattr(readers, "SHIPPED", tmp_path)
+    monkeypatch.setattr(datasets, "SHIPPED", tmp_path)
     assert rows_of(Source(dataset="cards/train")) == [{"text": "a"}]
     (folder / "train.jsonl.gz").write_bytes(gzip.compress(b'{"text": "b"}\n'))
     with pytest.raises(DataError, match="another SHA-256"):

@@ -62,7 +62,7 @@ def test_the_same_content_has_the_same_home() -> None:
     rows = [draft(f"text number {n}") for n in range(200)]
     rows += [draft(f"Text, number {n}!") for n in range(200)]
     parts = cut(rows, SHARES, 0, None)
-    keys = [{row.mark.key for row in part} for part in parts.values()]
+    keys = [{row.key for row in part} for part in parts.values()]
     assert all(keys) and sum(map(len, keys)) == 200
 
 
@@ -100,7 +100,7 @@ def test_a_subset_has_the_size_asked_for_in_any_order(
     draw.shuffle(shuffled)
     one, other = subset(rows, limit, 0, [target]), subset(shuffled, limit, 0, [target])
     assert len(one) == min(limit, len(rows)) == len(other)
-    assert Counter(row.mark.key for row in one) == Counter(row.mark.key for row in other)
+    assert Counter(row.key for row in one) == Counter(row.key for row in other)
 
 
 def test_a_larger_subset_contains_a_smaller_one() -> None:

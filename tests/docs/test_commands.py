@@ -40,6 +40,7 @@ def test_a_command_on_a_recipe_runs(newcomer: Reader, command: str) -> None:
     [
         ("bench_training.py", ["--rows", "4", "--batch", "2", "--rounds", "1"], "against"),
         ("bench_label_decoding.py", ["--items", "4", "--rounds", "1"], "times_faster"),
+        ("bench_duplicates.py", ["--limit", "2000", "--peer", "500"], "same_found"),
     ],
 )
 def test_a_benchmark_runs(newcomer: Reader, script: str, smaller: list[str], key: str) -> None:
@@ -49,6 +50,7 @@ def test_a_benchmark_runs(newcomer: Reader, script: str, smaller: list[str], key
     assert {p.name for p in (ROOT / "benchmarks").glob("bench_*.py")} == {
         "bench_training.py",
         "bench_label_decoding.py",
+        "bench_duplicates.py",
     }
 
 

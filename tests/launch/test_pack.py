@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from assay import files
-from assay.errors import DataError, Interrupted, RecipeError
+from assay.errors import AbsentError, DataError, Interrupted, RecipeError
 from assay.launch import pack as room
 from assay.launch.leaderboard import POINTS, Row, rows_of, write
 from assay.launch.pack import limits, recipes_of, train_all
@@ -56,6 +56,28 @@ def test_what_is_wrong_with_one_stops_no_other(recipes: list[str]) -> None:
     assert isinstance(broken.error, RecipeError) and "accuracy" in broken.error.cause
     assert good.run.verdict == "pass" and good.error is None
     assert noise.run.verdict == "fail"
+
+
+def test_a_recipe_whose_dataset_is_not_here_is_skipped_and_taken_up_later(
+    recipes: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("ASSAY_DATA", raising=False)
+    text = Path("good.yaml").read_text(encoding="utf-8")
+    away = text.replace("name: good", "name: away").replace(
+        "path: good.jsonl", "dataset: own/train"
+    )
+    Path("away.yaml").write_text(away, encoding="utf-8")
+    skipped, good = queue(["away.yaml", "good.yaml"])
+    assert isinstance(skipped.error, AbsentError) and "ASSAY_DATA is not set" in skipped.error.cause
+    assert good.run.verdict == "pass"
+    folder = tmp_path / "prepared" / "own"
+    folder.mkdir(parents=True)
+    (tmp_path / "good.jsonl").rename(folder / "train.jsonl")
+    listed = {"train.jsonl": {"sha256": files.sha256_file(folder / "train.jsonl")}}
+    files.write_json(folder / "digests.json", {"licence": "MIT", "files": listed})
+    monkeypatch.setenv("ASSAY_DATA", str(folder.parent))
+    (taken,) = queue(["away.yaml"])
+    assert taken.run.verdict == "pass"
 
 
 def test_complete_runs_are_kept_and_an_interrupted_queue_goes_on(

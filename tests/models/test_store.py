@@ -11,8 +11,9 @@ from assay import files
 from assay.errors import DataError, ModelError
 from assay.models import store
 from assay.models.load import load_tokenizer
-from assay.models.registry import REGISTERED, is_noncommercial, registered
+from assay.models.registry import REGISTERED, registered
 from assay.observability.progress import SILENT
+from assay.recipe.licences import is_noncommercial
 from assay.recipe.schema import Base
 
 

@@ -24,6 +24,7 @@ NAMES = [
     "topic-classification",
 ]
 WHOLE = ["complaint-handling"]  # the local profile trains on every row: there is no local-full
+ABSENT = ["customer-support-intent"]  # so does this one, and its data is not shipped
 
 
 def test_the_shipped_recipes_are_listed_with_their_pack_and_profiles() -> None:
@@ -63,9 +64,9 @@ def test_a_shipped_recipe_opens_with_its_commands_and_cost(entry: catalogue.Entr
     assert header.startswith(f"# {entry.name}: ")
 
 
-@pytest.mark.parametrize("name", [*NAMES, *WHOLE])
+@pytest.mark.parametrize("name", [*NAMES, *WHOLE, *ABSENT])
 def test_local_profiles_need_only_the_embedded_bases(name: str) -> None:
-    for profile in ("local",) if name in WHOLE else ("local", "local-full"):
+    for profile in ("local",) if name in (*WHOLE, *ABSENT) else ("local", "local-full"):
         recipe = load(name, profile=profile).recipe
         bases = [recipe.base, *(rung.base for rung in recipe.ladder if rung.base)]
         assert {base.model for base in bases} <= {"smollm2-135m-instruct", "all-minilm-l6-v2"}
@@ -131,8 +132,29 @@ def test_the_columns_exist_in_the_shipped_data(name: str) -> None:
         assert used | ({data.slice} if data.slice else set()) <= row.keys()
 
 
+@pytest.mark.parametrize("name", ABSENT)
+def test_of_data_that_is_not_shipped_the_card_is(name: str) -> None:
+    data = load(name).recipe.data
+    for source in (data.train, data.validation, data.test):
+        assert source is not None and source.dataset is not None
+        dataset, split = source.dataset.split("/")
+        folder = catalogue.FOLDER / "data" / dataset
+        assert sorted(path.name for path in folder.iterdir()) == [
+            "LICENSE.txt",
+            "README.md",
+            "digests.json",
+        ]
+        card = json.loads((folder / "digests.json").read_text(encoding="utf-8"))
+        rows = card["files"][f"{split}.jsonl.gz"]["rows"]
+        readme = (folder / "README.md").read_text(encoding="utf-8")
+        assert f"| `{source.dataset}` | {rows:,} |" in readme and "ASSAY_DATA" in readme
+        notice = (folder / "LICENSE.txt").read_text(encoding="utf-8")
+        for part in ("Source: https://", "Commit: ", "Licence: ", "Cite: ", "Changes: "):
+            assert part in notice
+
+
 def test_a_shipped_recipe_survives_its_resolved_yaml(tmp_path: Path) -> None:
-    for name in [*NAMES, *WHOLE]:
+    for name in [*NAMES, *WHOLE, *ABSENT]:
         path = tmp_path / f"{name}.yaml"
         path.write_text(resolved_yaml(load(name).recipe), encoding="utf-8")
         assert load(path).recipe == load(name).recipe

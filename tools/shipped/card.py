@@ -12,6 +12,10 @@ from pathlib import Path
 from typing import Any
 
 TARGET = Path(__file__).resolve().parents[2] / "src" / "assay" / "catalogue" / "data"
+ELSEWHERE = """\
+**The rows do not come with Assay**, only this card. From a copy of the originals, in a folder each,
+`python tools/build_datasets.py --from ORIGINALS --into FOLDER {dataset}` makes them, byte for byte;
+Assay finds them when the environment variable `ASSAY_DATA` names FOLDER."""
 Row = dict[str, Any]
 Splits = dict[str, list[Row]]
 
@@ -34,6 +38,7 @@ class Card:
     changes: str
     build: Callable[[Path], Splits]  # from the folder of all originals
     texts: Callable[[Path], dict[str, str]] = lambda _: {}  # files beside the rows, packed too
+    shipped: bool = True  # else only the card is: the licence asks for more than attribution
 
 
 def hashed(text: str) -> bytes:
@@ -55,33 +60,49 @@ def held_out(rows: Sequence[Row], kind: Callable[[Row], Hashable], wanted: int) 
     }
 
 
-def write(dataset: str, card: Card, splits: Splits, texts: dict[str, str]) -> None:
-    """Write the splits, and beside them further texts, licence, README and digests."""
-    folder = TARGET / dataset
-    folder.mkdir(parents=True, exist_ok=True)
-    digests: dict[str, Any] = {}
-    for split, rows in splits.items():
-        lines = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
-        packed = gzip.compress(lines.encode("utf-8"), 9, mtime=0)
-        (folder / f"{split}.jsonl.gz").write_bytes(packed)
-        digest = hashlib.sha256(packed).hexdigest()
-        digests[f"{split}.jsonl.gz"] = {"rows": len(rows), "sha256": digest}
+def write(
+    dataset: str, card: Card, splits: Splits, texts: dict[str, str], into: Path | None = None
+) -> None:
+    """Write the splits, and beside them further texts, licence, README and digests.
+
+    What is not shipped goes ``into`` a folder, and only its card goes where the shipped ones are.
+    """
+    packed = {
+        f"{split}.jsonl.gz": gzip.compress(
+            "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows).encode(), 9, mtime=0
+        )
+        for split, rows in splits.items()
+    }
+    digests: dict[str, Any] = {
+        f"{split}.jsonl.gz": {
+            "rows": len(rows),
+            "sha256": hashlib.sha256(packed[f"{split}.jsonl.gz"]).hexdigest(),
+        }
+        for split, rows in splits.items()
+    }
     for name, text in texts.items():
-        packed = gzip.compress(text.encode("utf-8"), 9, mtime=0)
-        (folder / name).write_bytes(packed)
-        digests[name] = {"sha256": hashlib.sha256(packed).hexdigest()}
-    document = {"files": digests, "licence": card.licence}
-    (folder / "digests.json").write_text(json.dumps(document, indent=2) + "\n")
-    notice = f"{card.notice}\nChanges: {card.changes}\n"
-    (folder / "LICENSE.txt").write_text(notice, encoding="utf-8")
-    (folder / "README.md").write_text(readme(dataset, card, splits), encoding="utf-8")
+        packed[name] = gzip.compress(text.encode(), 9, mtime=0)
+        digests[name] = {"sha256": hashlib.sha256(packed[name]).hexdigest()}
+    homes = (
+        [TARGET / dataset] if card.shipped or into is None else [TARGET / dataset, into / dataset]
+    )
+    for home in homes:
+        home.mkdir(parents=True, exist_ok=True)
+        document = {"files": digests, "licence": card.licence}
+        (home / "digests.json").write_text(json.dumps(document, indent=2) + "\n")
+        notice = f"{card.notice}\nChanges: {card.changes}\n"
+        (home / "LICENSE.txt").write_text(notice, encoding="utf-8")
+        (home / "README.md").write_text(readme(dataset, card, splits), encoding="utf-8")
+    for name, content in packed.items():
+        (homes[-1] / name).write_bytes(content)
 
 
 def readme(dataset: str, card: Card, splits: Splits) -> str:
-    """Columns, rows, an example, what was changed, the licence."""
+    """Columns, rows, an example where rows are shipped, what was changed, the licence."""
     columns = "\n".join(f"| `{name}` | {meaning} |" for name, meaning in card.columns.items())
     counts = "\n".join(f"| `{dataset}/{name}` | {len(rows):,} |" for name, rows in splits.items())
     example = json.dumps(splits["train"][0], ensure_ascii=False)
+    shown = f"```json\n{example}\n```" if card.shipped else ELSEWHERE.format(dataset=dataset)
     return f"""# {dataset}
 
 {card.summary}
@@ -94,9 +115,7 @@ def readme(dataset: str, card: Card, splits: Splits) -> str:
 |---|---|
 {columns}
 
-```json
-{example}
-```
+{shown}
 
 Changes to the original: {card.changes}
 

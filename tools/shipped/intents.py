@@ -1,4 +1,4 @@
-"""Requests and what they ask for: Banking77, SNIPS, CLINC150, conversations made of Banking77."""
+"""Requests and what they ask for: Banking77, SNIPS, CLINC150, Bitext, chats made of Banking77."""
 
 from __future__ import annotations
 
@@ -35,6 +35,14 @@ Commit: 828f8093932c8fe6ca7936c3d2e52903b1c523de
 {CC_BY_3}
 Cite: Larson et al.: An Evaluation Dataset for Intent Classification and Out-of-Scope Prediction,
 2019, arXiv:1909.02027
+"""
+BITEXT = """\
+Bitext customer service tagged training dataset for intent detection, by Bitext.
+Source: https://github.com/bitext/customer-support-intent-detection-training-dataset
+Commit: e970229e6473109417301b5edddb283917a10aac
+Licence: Community Data License Agreement - Sharing - Version 1.0 (CDLA-Sharing-1.0),
+https://cdla.dev/sharing-1-0/
+Cite: Bitext: Customer Service Tagged Training Dataset for Intent Detection, 2022
 """
 REPLIES = """
 The assistant turns were written for Assay. Licence: Apache License 2.0,
@@ -101,6 +109,21 @@ def clinc(source: Path, split: str) -> list[Row]:
         for text, _ in published[f"oos_{split}"]
     ]
     return [*inside, *outside]
+
+
+def build_bitext(source: Path) -> Splits:
+    """The published split."""
+    splits: Splits = {}
+    folders = {"train": ("train", "Training"), "validation": ("dev", "Validation")}
+    for split, (folder, part) in {**folders, "test": ("test", "Testing")}.items():
+        name = f"Bitext_Sample_Customer_Service_{part}_Dataset.csv"
+        path = source / "bitext_support" / "data" / folder / name
+        with path.open(encoding="utf-8-sig", newline="") as handle:
+            splits[split] = [
+                {"text": r["utterance"].strip(), "label": r["intent"], "group": r["category"]}
+                for r in csv.DictReader(handle)
+            ]
+    return splits
 
 
 def build_clinc(source: Path) -> Splits:
@@ -190,5 +213,21 @@ CARDS = {
         "JSON became JSONL, `oos` is called `out_of_scope`; of the 3,000 validation requests in"
         " scope, the 3 of each intent with the smallest SHA-256 were kept.",
         build=build_clinc,
+    ),
+    "customer-support": Card(
+        "CDLA-Sharing-1.0",
+        BITEXT,
+        "Requests to a shop's customer service in 27 intents of 11 groups: the official training,"
+        " validation and test split. The requests are made from patterns and then varied (wording,"
+        " courtesy, spelling mistakes), so that the test's are much like those of train.",
+        {
+            "text": "the request",
+            "label": "the intent, e.g. `cancel_order`",
+            "group": "the intent's group, e.g. `ORDER`",
+        },
+        "CSV became JSONL, `utterance` is called `text`, `intent` `label` and `category` `group`;"
+        " entities, their offsets and tags were left out.",
+        build=build_bitext,
+        shipped=False,
     ),
 }

@@ -144,13 +144,13 @@ def validate(
 
 def _unknown_names(name_or_path: str, overrides: list[str]) -> list[str]:
     """What a recipe that is valid by itself names and Assay does not know: bases, datasets."""
-    from assay.data.readers import shipped_datasets
+    from assay.data.datasets import known_datasets
     from assay.models.registry import registered
     from assay.models.store import is_address
     from assay.recipe.load import load, profiles_of
 
     found: list[str] = []
-    known = shipped_datasets()
+    known = known_datasets()
     for profile in (None, *profiles_of(name_or_path)):
         recipe = load(name_or_path, profile=profile, overrides=overrides).recipe
         for base in (recipe.base, *(rung.base for rung in recipe.ladder if rung.base)):
@@ -163,7 +163,7 @@ def _unknown_names(name_or_path: str, overrides: list[str]) -> list[str]:
             source = getattr(recipe.data, split)
             if source is not None and source.dataset not in (None, *known):
                 hint = did_you_mean(source.dataset, known)
-                found.append(f'data.{split}: no dataset "{source.dataset}" comes with Assay.{hint}')
+                found.append(f'data.{split}: no dataset "{source.dataset}" is known.{hint}')
     return list(dict.fromkeys(found))
 
 

@@ -9,7 +9,7 @@ import typer
 
 from assay.cli import options
 from assay.cli.console import emit, line, progress_for, stdout
-from assay.errors import GateError
+from assay.errors import AbsentError, GateError
 
 if TYPE_CHECKING:
     from assay.run import Run
@@ -47,7 +47,7 @@ def train(
     """Train a specialist and prove it; the same command resumes an interrupted run.
 
     Exit codes: 0 pass, 3 fail, 4 investigate; 1 an error, 130 interrupted. Of a pack: 1 if a recipe
-    was skipped, else that of the worst verdict.
+    was skipped for more than a dataset that is not on this machine, else that of the worst verdict.
     """
     from assay import run as execution
     from assay.launch.pack import limits
@@ -117,8 +117,9 @@ def _train_pack(
     else:
         show.leaderboard(stdout(), rows)
         line(stdout(), f"\nleaderboard: {page}")
-    verdicts = [row.verdict for row in rows]
-    if None in verdicts:
+    verdicts = [outcome.run.verdict for outcome in outcomes if outcome.run]
+    errors = [outcome.error for outcome in outcomes if outcome.error]
+    if not verdicts or any(not isinstance(error, AbsentError) for error in errors):
         return 1
     return next((EXIT_CODES[v] for v in ("fail", "investigate") if v in verdicts), 0)
 

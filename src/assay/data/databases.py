@@ -18,7 +18,8 @@ from functools import lru_cache
 from pathlib import Path
 
 from assay import files
-from assay.data.readers import dataset_file, located
+from assay.data import datasets
+from assay.data.readers import located
 from assay.data.sql import Schema
 from assay.data.tables import Row
 from assay.errors import ConstraintError, DataError
@@ -115,13 +116,17 @@ def finder(database: Database, recipe_dir: Path | None) -> Callable[[str, Row], 
 
 
 def digest(database: Database, recipe_dir: Path | None) -> str:
-    """One SHA-256 over every file that ``data.database`` may name."""
+    """One SHA-256 over every file that ``data.database`` may name; raises ``DataError`` without any."""
     pattern = _COLUMN.sub("*", database.pattern)
-    path = _path(database, pattern if "*" not in pattern else ".", recipe_dir)
-    found = [path] if "*" not in pattern else sorted(path.glob(pattern))
+    if "*" in pattern:
+        folders = [located(".", recipe_dir)] if database.path else datasets.homes()
+        found = sorted(path for folder in folders for path in folder.glob(pattern))
+    else:
+        found = [_path(database, pattern, recipe_dir)]
     whole = hashlib.sha256()
-    for file in found:
-        whole.update(f"{file.name}\0{files.sha256_file(file)}\n".encode())
+    for path in found or [_path(database, pattern, recipe_dir)]:
+        _require_file(path)
+        whole.update(f"{path.name}\0{files.sha256_file(path)}\n".encode())
     return whole.hexdigest()
 
 
@@ -141,18 +146,12 @@ def _value(column: str, where: str, row: Row) -> str:
 
 
 def _path(database: Database, name: str, recipe_dir: Path | None) -> Path:
-    return located(name, recipe_dir) if database.path else dataset_file(name)
+    return located(name, recipe_dir) if database.path else datasets.file(name)
 
 
 def _store(name: str, database: Database, recipe_dir: Path | None) -> Stored:
     path = _path(database, name, recipe_dir)
-    if not path.is_file():
-        there = (
-            sorted(other.name for other in path.parent.glob("*")) if path.parent.is_dir() else []
-        )
-        raise DataError(
-            f"{path}: no such database", f"There is: {', '.join(there)[:300] or 'nothing'}."
-        )
+    _require_file(path)
     content = path.read_bytes()
     content = gzip.decompress(content) if path.suffix == ".gz" else content
     sha256 = hashlib.sha256(content).hexdigest()
@@ -166,6 +165,14 @@ def _store(name: str, database: Database, recipe_dir: Path | None) -> Stored:
         raise DataError(
             f"{path}: cannot be read as an SQLite database: {error}", "Is it encrypted, or cut off?"
         ) from error
+
+
+def _require_file(path: Path) -> None:
+    if not path.is_file():
+        there = sorted(other.name for other in path.parent.glob("*"))
+        raise DataError(
+            f"{path}: no such database", f"There is: {', '.join(there)[:300] or 'nothing'}."
+        )
 
 
 def _made(path: Path, content: bytes) -> bytes:

@@ -1,120 +1,166 @@
-"""Exact and near duplicates: MinHash proposes (datasketch), exact Jaccard similarity decides."""
+"""Exact and near duplicates: texts that are the same, or share most words and pairs of words."""
 
 from __future__ import annotations
 
+from array import array
+from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
-from itertools import pairwise
-from typing import Any
+from itertools import count, pairwise
 
-from assay.data.clean import normalised
+import numpy as np
+
+from assay.data.similar import Ints, Join, Sets
 from assay.errors import DataError
+from assay.observability.progress import Task
 
-PERMUTATIONS = 128
-MISS = 1e-6  # accepted probability that a pair exactly at the threshold is not proposed
-LOWEST = 0.2  # similarity below which that cannot be had, and unrelated texts resemble each other
-
-
-class Fingerprint:
-    """What two texts are compared by; the costly parts are computed when first asked for."""
-
-    def __init__(self, text: str) -> None:
-        self.key = normalised(text)
-
-    @cached_property
-    def shingles(self) -> frozenset[str]:
-        """Words and pairs of neighbouring words: fine enough for texts of five words."""
-        words = self.key.split(" ")
-        return frozenset(words) | {f"{a} {b}" for a, b in pairwise(words)}
-
-    @cached_property
-    def sketch(self) -> Any:
-        """The MinHash of the shingles."""
-        sketch = _blank().copy()
-        sketch.update_batch([shingle.encode("utf-8") for shingle in self.shingles])
-        return sketch
-
-
-@lru_cache(maxsize=1)
-def _blank() -> Any:
-    """An empty MinHash; copies share its permutations, which are costly to draw."""
-    from datasketch import MinHash
-
-    return MinHash(num_perm=PERMUTATIONS, seed=1)
-
-
-def jaccard(one: Fingerprint, other: Fingerprint) -> float:
-    """Shared shingles over all shingles, in [0, 1]."""
-    a, b = one.shingles, other.shingles
-    shared = len(a & b)
-    return shared / (len(a) + len(b) - shared)
+LOWEST = 0.2  # similarity that unrelated texts have
+STEP = 1 << 16  # texts between two moves of the bar
 
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """An earlier text that a text repeats: its position, and how alike the two are."""
+    """An earlier text that a text repeats: its position, and how alike the two are.
+
+    The similarity is that of Jaccard: shared shingles over all shingles. A text's shingles are its
+    words and pairs of neighbouring words: fine enough for texts of five words.
+    """
 
     position: int
     similarity: float
     exact: bool  # the same after normalisation
 
 
-class Index:
-    """Texts seen so far; finds the first one that a new text repeats.
+def repeated_within(keys: Sequence[str], threshold: float | None, bar: Task) -> dict[int, Match]:
+    """Positions of texts that repeat an earlier one which does not itself repeat one.
 
-    ``threshold`` is the least Jaccard similarity of a near duplicate; None finds exact ones only.
+    Each comes with its earliest exact repeat, else its earliest near one. ``keys`` are texts as
+    ``clean.normalised`` leaves them; ``threshold`` is the least similarity of a near duplicate,
+    None finds exact ones only. What is found is what comparing all with all finds. ``bar`` moves by
+    one for each text. Raises ``DataError`` for a threshold below ``LOWEST``.
     """
-
-    def __init__(self, threshold: float | None) -> None:
-        self._threshold = threshold
-        self._exact: dict[str, int] = {}
-        self._seen: list[Fingerprint] = []
-        self._lsh: Any = None
-        if threshold is not None:
-            from datasketch import MinHashLSH
-
-            self._lsh = MinHashLSH(num_perm=PERMUTATIONS, params=bands(threshold))
-
-    def __len__(self) -> int:
-        return len(self._seen)
-
-    def find(self, text: Fingerprint) -> Match | None:
-        """The earliest exact repeat, else the earliest near one, else None."""
-        position = self._exact.get(text.key)
-        if position is not None:
-            return Match(position, 1.0, True)
-        if self._threshold is None:
-            return None
-        for position in sorted(self._lsh.query(text.sketch)):
-            similarity = jaccard(text, self._seen[position])
-            if similarity >= self._threshold:
-                return Match(position, similarity, False)
-        return None
-
-    def add(self, text: Fingerprint) -> None:
-        """Remember ``text`` under the next position."""
-        position = len(self._seen)
-        self._seen.append(text)
-        self._exact.setdefault(text.key, position)
-        if self._lsh is not None:
-            self._lsh.insert(position, text.sketch, check_duplication=False)
+    _require_sensible(threshold)
+    first = _first_places(keys)
+    near: dict[int, Match] = {}
+    if threshold is None:
+        bar.advance(len(first))
+    else:
+        near = _near_within(list(first), list(first.values()), threshold, bar)
+    bar.advance(len(keys) - len(first))
+    found: dict[int, Match] = {}
+    for position, key in enumerate(keys):
+        earlier = first[key]
+        if earlier in near:  # and so the same text later
+            found[position] = near[earlier]
+        elif earlier != position:
+            found[position] = Match(earlier, 1.0, True)
+    return found
 
 
-def bands(threshold: float) -> tuple[int, int]:
-    """(bands, rows a band) of locality-sensitive hashing that miss a pair at ``threshold`` at most
-    once in a million: the longest bands, hence the fewest candidates, that keep to that.
+def repeated_among(
+    keys: Sequence[str], held: Sequence[str], threshold: float | None, bar: Task
+) -> dict[int, Match]:
+    """Positions in ``keys`` of texts that repeat one of ``held``; a match's position is in there.
 
-    A pair of similarity s is proposed with probability 1 - (1 - s^rows)^bands (Leskovec, Rajaraman,
-    Ullman, Mining of Massive Datasets, section 3.4). Raises ``DataError`` below ``LOWEST``.
+    Otherwise like ``repeated_within``; ``bar`` moves by one for each text of both.
     """
-    if threshold < LOWEST:
+    _require_sensible(threshold)
+    there, here = _first_places(held), _first_places(keys)
+    found = {key: Match(there[key], 1.0, True) for key in here if key in there}
+    rest = [key for key in here if key not in found]
+    if threshold is None:
+        bar.advance(len(there) + len(rest))
+    else:
+        near = _near_among(rest, list(there), list(there.values()), threshold, bar)
+        found |= {rest[place]: match for place, match in near.items()}
+    bar.advance(len(keys) + len(held) - len(there) - len(rest))
+    return {position: found[key] for position, key in enumerate(keys) if key in found}
+
+
+def _require_sensible(threshold: float | None) -> None:
+    if threshold is not None and threshold < LOWEST:
         raise DataError(
             f"a similarity of {threshold:g} makes duplicates of unrelated rows",
             f"Set data.near_duplicates and data.leakage to at least {LOWEST}; null: only exact.",
         )
-    fit = [
-        (PERMUTATIONS // rows, rows)
-        for rows in range(1, 17)
-        if (1 - threshold**rows) ** (PERMUTATIONS // rows) <= MISS
-    ]
-    return fit[-1]
+
+
+def _first_places(keys: Sequence[str]) -> dict[str, int]:
+    first: dict[str, int] = {}
+    for position, key in enumerate(keys):
+        first.setdefault(key, position)
+    return first
+
+
+# -- near ones, among texts that all differ ------------------------------------------------
+
+
+def _near_within(
+    keys: Sequence[str], positions: Sequence[int], threshold: float, bar: Task
+) -> dict[int, Match]:
+    """What text at which position nearly repeats which."""
+    sets = _shingled(keys, bar, 0.5)
+    places, head = np.arange(len(keys)), _heads(sets)
+    distinct = places[head == places]
+    bar.advance((len(keys) - len(distinct)) / 2)
+    found = Join(sets, threshold).earliest_kept(distinct, bar, 0.5)[head]
+    found = np.minimum(found, head)  # where nothing is similar, an equal set may be
+    near = np.flatnonzero(found < places)
+    return _matches(sets, near, found[near], positions, positions)
+
+
+def _near_among(
+    keys: Sequence[str], held: Sequence[str], there: Sequence[int], threshold: float, bar: Task
+) -> dict[int, Match]:
+    """Which of ``keys`` nearly repeats what at which position."""
+    sets = _shingled([*held, *keys], bar, 0.5)
+    places, head = np.arange(len(sets.sizes)), _heads(sets)
+    index = np.flatnonzero((head == places)[: len(held)])
+    found = np.minimum(places, len(held))  # an equal set, where there is one
+    join, queries = Join(sets, threshold), np.unique(head[len(held) :])
+    for some in np.array_split(queries, 1 + len(queries) // STEP):
+        join.earliest(index, some, found)
+        bar.advance(len(keys) / 2 * len(some) / max(1, len(queries)))
+    bar.advance(len(held) / 2)
+    found = found[head[len(held) :]]
+    near = np.flatnonzero(found < len(held))
+    return _matches(sets, near + len(held), found[near], range(-len(held), len(keys)), there)
+
+
+def _matches(
+    sets: Sets, near: Ints, others: Ints, mine: Sequence[int], theirs: Sequence[int]
+) -> dict[int, Match]:
+    similarities = sets.similarities(near, others).tolist()
+    return {
+        mine[place]: Match(theirs[other], similarity, False)
+        for place, other, similarity in zip(
+            near.tolist(), others.tolist(), similarities, strict=True
+        )
+    }
+
+
+def _heads(sets: Sets) -> Ints:
+    """(sets): the first set that is equal to each."""
+    seen: dict[bytes, int] = {}
+    bounds = enumerate(pairwise(sets.starts.tolist()))
+    members = sets.members
+    heads = [seen.setdefault(members[a:b].tobytes(), place) for place, (a, b) in bounds]
+    return np.array(heads, np.int64)
+
+
+def _shingled(keys: Sequence[str], bar: Task, unit: float) -> Sets:
+    """The shingles of each text as numbers; ``bar`` moves by ``unit`` a text."""
+    number: dict[str, int] = defaultdict(count().__next__)
+    words, lengths = array("i"), array("q")
+    for start in range(0, len(keys), STEP):
+        some = keys[start : start + STEP]
+        for key in some:
+            split = key.split(" ")
+            words.extend(map(number.__getitem__, split))
+            lengths.append(len(split))
+        bar.advance(unit * len(some))
+    word = np.array(words, np.int64)
+    owner = np.repeat(np.arange(len(keys)), np.array(lengths, np.int64))
+    inside = np.flatnonzero(owner[1:] == owner[:-1])
+    pairs = (word[inside] + 1) * len(number) + word[inside + 1]
+    return Sets.of(np.append(owner, owner[inside]), np.append(word, pairs), len(keys))

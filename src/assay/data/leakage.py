@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from assay.data.duplicates import Index
+from assay.data.duplicates import repeated_among, repeated_within
 from assay.data.rows import Draft
 from assay.errors import DataError
 from assay.observability.progress import Task
@@ -29,18 +29,13 @@ class Repeat:
 
 def repeats_within(
     rows: Sequence[Draft], split: str, threshold: float | None, bar: Task
-) -> Iterator[Repeat]:
+) -> list[Repeat]:
     """Rows that repeat an earlier row which does not itself repeat one."""
-    index = Index(threshold)
-    kept: list[Draft] = []
-    for draft in rows:
-        match = index.find(draft.mark)
-        if match is None:
-            index.add(draft.mark)
-            kept.append(draft)
-        else:
-            yield Repeat(draft, kept[match.position], split, match.similarity, match.exact)
-        bar.advance()
+    found = repeated_within([draft.key for draft in rows], threshold, bar)
+    return [
+        Repeat(rows[position], rows[match.position], split, match.similarity, match.exact)
+        for position, match in found.items()
+    ]
 
 
 def repeats_between(
@@ -48,21 +43,17 @@ def repeats_between(
     others: Mapping[str, Sequence[Draft]],
     threshold: float | None,
     bar: Task,
-) -> Iterator[Repeat]:
+) -> list[Repeat]:
     """Rows that repeat a row of another split."""
-    index = Index(threshold)
-    held: list[tuple[str, Draft]] = []
-    for split, drafts in others.items():
-        for draft in drafts:
-            index.add(draft.mark)
-            held.append((split, draft))
-            bar.advance()
-    for draft in rows:
-        match = index.find(draft.mark)
-        if match is not None:
-            split, other = held[match.position]
-            yield Repeat(draft, other, split, match.similarity, match.exact)
-        bar.advance()
+    held = [(split, draft) for split, drafts in others.items() for draft in drafts]
+    found = repeated_among(
+        [draft.key for draft in rows], [draft.key for _, draft in held], threshold, bar
+    )
+    repeats: list[Repeat] = []
+    for position, match in found.items():
+        split, other = held[match.position]
+        repeats.append(Repeat(rows[position], other, split, match.similarity, match.exact))
+    return repeats
 
 
 def without(rows: Sequence[Draft], repeats: Sequence[Repeat]) -> list[Draft]:

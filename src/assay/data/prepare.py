@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from assay.data import databases
+from assay.data import databases, datasets
 from assay.data.clean import normalised
 from assay.data.leakage import (
     Repeat,
@@ -30,6 +30,7 @@ from assay.data.splits import Key, balance, cut, subset
 from assay.data.tables import Located
 from assay.errors import DataError, did_you_mean
 from assay.observability.progress import Progress
+from assay.recipe.licences import is_noncommercial, is_unknown
 from assay.recipe.schema import Recipe, Source
 
 SPLITS = ("train", "validation", "test")
@@ -74,6 +75,7 @@ def prepare(recipe: Recipe, recipe_dir: Path | None, progress: Progress) -> Spli
     anything unfit: a missing column, an answer that breaks the schema, a label that train does not
     have, duplicate ids, one row, one class, train equal to test.
     """
+    _require_licences(recipe, progress)
     findings, seed = Findings(), recipe.training.seed
     parts = _drafted(recipe, recipe_dir, findings, progress)
     require_unique_ids(parts)
@@ -108,6 +110,24 @@ def _sources(recipe: Recipe) -> dict[str, Source]:
     data = recipe.data
     sources = {"train": data.train, "validation": data.validation, "test": data.test}
     return {name: source for name, source in sources.items() if source is not None}
+
+
+def _require_licences(recipe: Recipe, progress: Progress) -> None:
+    """Refuse datasets that may not be used commercially, unless the recipe accepts them."""
+    for name, source in _sources(recipe).items():
+        if not source.dataset:
+            continue
+        found = datasets.find(source.dataset)
+        if not found.shipped:
+            progress.say(f"{source.dataset}: {found.licence or 'no licence'}, from {found.path}")
+        if recipe.data.allow_noncommercial:
+            continue
+        if is_noncommercial(found.licence) or is_unknown(found.licence):
+            raise DataError(
+                f"data.{name}: the licence of {source.dataset} ({found.licence or 'none stated'})"
+                " does not allow commercial use",
+                "Choose other data, or set data.allow_noncommercial: true if you may use it so.",
+            )
 
 
 def _drafted(
@@ -166,7 +186,7 @@ def _distinct(
     rows: list[Draft], recipe: Recipe, findings: Findings, progress: Progress
 ) -> list[Draft]:
     with progress.task("duplicates in train", len(rows)) as bar:
-        repeats = list(repeats_within(rows, "train", recipe.data.near_duplicates, bar))
+        repeats = repeats_within(rows, "train", recipe.data.near_duplicates, bar)
     for repeat in repeats:
         findings.drop("train", _reason_within(repeat), *_shown(repeat))
     return without(rows, repeats)
@@ -181,7 +201,7 @@ def _without_leaks(
     total = len(rows) + sum(map(len, held_out.values()))
     names = " and ".join(held_out)
     with progress.task(f"training rows that are in {names}", total) as bar:
-        leaks = list(repeats_between(rows, held_out, recipe.data.leakage, bar))
+        leaks = repeats_between(rows, held_out, recipe.data.leakage, bar)
     for leak in leaks:
         findings.drop("train", _reason_between(leak), *_shown(leak))
     if rows and len(leaks) == len(rows):

@@ -1,4 +1,4 @@
-"""Where rows come from: a file, a dataset shipped with Assay, the Hugging Face Hub, a database."""
+"""Where rows come from: a file, a prepared dataset, the Hugging Face Hub, a database."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from assay import files
+from assay.data import datasets
 from assay.data.tables import Located, read_table
-from assay.errors import DataError, DependencyError, did_you_mean
+from assay.errors import DataError, DependencyError
 from assay.recipe.schema import Source
 from assay.recipe.urls import without_password
 
-SHIPPED = Path(__file__).resolve().parent.parent / "catalogue" / "data"
 _VARIABLE = re.compile(r"\$\{(\w+)\}")
 _QUERY = re.compile(r"(?:\s|--[^\n]*\n|/\*.*?\*/)*(?:select|with|values)\b", re.I | re.S)
 
@@ -27,7 +27,7 @@ def read(source: Source, recipe_dir: Path | None) -> Iterator[Located]:
     needs a package that is not installed.
     """
     if source.dataset:
-        yield from _shipped(source.dataset)
+        yield from datasets.read(source.dataset)
     elif source.path:
         yield from read_table(located(source.path, recipe_dir))
     elif source.hub:
@@ -42,9 +42,8 @@ def describe(source: Source, recipe_dir: Path | None) -> dict[str, str]:
     Raises ``DataError`` when a file is not there to be digested.
     """
     if source.dataset:
-        path, entry = _entry(source.dataset)
-        licence: str = files.read_json(path.parent / "digests.json")["licence"]
-        return {"dataset": source.dataset, "licence": licence, "sha256": entry["sha256"]}
+        found = datasets.find(source.dataset)
+        return {"dataset": source.dataset, "licence": found.licence, "sha256": found.sha256}
     if source.path:
         path = located(source.path, recipe_dir)
         if not path.is_file():
@@ -75,75 +74,22 @@ def _expanded(text: str) -> str:
     return _VARIABLE.sub(value, text)
 
 
-# -- shipped -------------------------------------------------------------------------------
-
-
-def shipped_datasets() -> list[str]:
-    """Names of the datasets that come with Assay, as ``dataset/split``."""
-    return sorted(
-        f"{path.parent.name}/{path.name.removesuffix('.jsonl.gz')}"
-        for path in SHIPPED.glob("*/*.jsonl.gz")
-    )
-
-
-def _shipped(name: str) -> Iterator[Located]:
-    path, _ = _entry(name)
-    _require_released(path)
-    for where, row in read_table(path):
-        yield f"{name}:{where.rpartition(':')[2]}", row
-
-
-def dataset_file(name: str) -> Path:
-    """A file of a shipped dataset that holds no rows, ``dataset/file``, checked by its digest.
-
-    A name that leads nowhere gives a path where nothing is. Raises ``DataError`` for a file that
-    is not the one Assay was released with.
-    """
-    dataset, _, file = name.partition("/")
-    path = SHIPPED / dataset / file
-    if path.is_file():
-        _require_released(path)
-    return path
-
-
-def _require_released(path: Path) -> None:
-    known: dict[str, Any] = files.read_json(path.parent / "digests.json")["files"]
-    if files.sha256_file(path) != known[path.name]["sha256"]:
-        raise DataError(
-            f"{path}: is not the file that Assay was released with (another SHA-256)",
-            "Install Assay again, or give a changed copy as data.*.path.",
-        )
-
-
-def _entry(name: str) -> tuple[Path, dict[str, Any]]:
-    """The file of a shipped split, and what ``digests.json`` says about it."""
-    known = shipped_datasets()
-    if name not in known:
-        raise DataError(
-            f'no dataset "{name}" comes with Assay.{did_you_mean(name, known)}',
-            f"Shipped: {', '.join(known)}. For a file of your own give data.*.path.",
-        )
-    dataset, split = name.split("/")
-    path = SHIPPED / dataset / f"{split}.jsonl.gz"
-    return path, files.read_json(path.parent / "digests.json")["files"][path.name]
-
-
 # -- Hugging Face Hub ----------------------------------------------------------------------
 
 
 def _hub(address: str) -> Iterator[Located]:
     """Rows of ``hf://owner/name@revision#split``; the split is train unless given."""
     try:
-        import datasets
+        import datasets as hub
     except ImportError as error:
         raise DependencyError(
             f"{address}: the `datasets` library is not installed", 'pip install "assay[hub]"'
         ) from error
     name, _, split = address.removeprefix("hf://").partition("#")
     name, _, revision = name.partition("@")
-    datasets.disable_progress_bars()
+    hub.disable_progress_bars()
     try:
-        rows: Any = datasets.load_dataset(name, revision=revision or None, split=split or "train")
+        rows: Any = hub.load_dataset(name, revision=revision or None, split=split or "train")
     except Exception as error:  # the library raises many unrelated classes, requests' among them
         raise DataError(
             f"{address}: cannot be loaded ({type(error).__name__}: {str(error)[:300]})",

@@ -10,10 +10,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
-from assay.data.clean import repaired, require_unicode
+from assay.data.clean import normalised, repaired, require_unicode
 from assay.data.code import code_in, fault_in
 from assay.data.databases import Stored, check_of, finder, require_compiles, require_within
-from assay.data.duplicates import Fingerprint
 from assay.data.grounding import grounding
 from assay.data.numbers import final_number
 from assay.data.prompts import conversation
@@ -53,10 +52,10 @@ class Draft:
     check: str = ""
     grounded: bool = True  # no words in the answer but the input's, where the task asks for that
     asked: str = ""
-    mark: Fingerprint = field(init=False)
+    key: str = field(init=False)  # the normal form of the content
 
     def __post_init__(self) -> None:
-        self.mark = Fingerprint(self.content)
+        self.key = normalised(self.content)
 
     @property
     def content(self) -> str:

@@ -43,7 +43,7 @@ def cut(
 
 
 def _home(draft: Draft, shares: Mapping[str, float], seed: int) -> str:
-    place, bound = unit(draft.mark.key, seed), 0.0
+    place, bound = unit(draft.key, seed), 0.0
     for name, share in shares.items():
         bound += share
         if place < bound:
@@ -68,7 +68,7 @@ def _evenly(
 ) -> list[int]:
     """``indices`` in an order of which every beginning is spread evenly over the kinds."""
     if not kinds:
-        return sorted(indices, key=lambda index: unit("limit " + rows[index].mark.key, seed))
+        return sorted(indices, key=lambda index: unit("limit " + rows[index].key, seed))
     groups: dict[str, list[int]] = defaultdict(list)
     for index in indices:
         groups[kinds[0](rows[index])].append(index)

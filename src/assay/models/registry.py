@@ -81,20 +81,3 @@ def registered(name: str) -> Registered:
         f'no base model is called "{name}".{did_you_mean(name, names)}',
         f"Known names: {', '.join(names)}. A recipe may also name a folder, or hf://owner/name@revision.",
     )
-
-
-NONCOMMERCIAL = (
-    "-nc",
-    "noncommercial",
-    "non-commercial",
-    "research",
-    "llama2",
-    "apple-amlr",
-    "unlicensed",
-)
-
-
-def is_noncommercial(licence: str) -> bool:
-    """Whether a licence identifier forbids, or does not grant, commercial use."""
-    lowered = licence.lower()
-    return any(mark in lowered for mark in NONCOMMERCIAL)

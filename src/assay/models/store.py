@@ -17,8 +17,9 @@ from typing import Any
 
 from assay import files
 from assay.errors import AssayError, DependencyError, ModelError
-from assay.models.registry import REGISTERED, Kind, Registered, Wheel, is_noncommercial, registered
+from assay.models.registry import REGISTERED, Kind, Registered, Wheel, registered
 from assay.observability.progress import Progress
+from assay.recipe.licences import is_noncommercial
 from assay.recipe.schema import Base
 
 MARKER = "base.json"

@@ -144,7 +144,8 @@ class Source(Section):
         description="JSONL, CSV, Parquet or CoNLL file (.gz too); relative to the recipe.",
     )
     dataset: str | None = Field(
-        default=None, description="A dataset shipped with Assay, e.g. banking77/train."
+        default=None,
+        description="A dataset shipped with Assay, e.g. banking77/train, or one in the folder that the environment variable ASSAY_DATA names.",
     )
     hub: str | None = Field(
         default=None, description="hf://owner/name@revision#split; needs the `hub` extra."
@@ -232,6 +233,10 @@ class Data(Section):
     )
     slice: str | None = Field(
         default=None, description="Column whose values are reported as slices; null uses the class."
+    )
+    allow_noncommercial: bool = Field(
+        default=False,
+        description="Accept datasets whose licence forbids commercial use, or is not known.",
     )
     repair_encoding: bool = Field(default=True, description="Repair mojibake with ftfy.")
     near_duplicates: Fraction | None = Field(
