@@ -113,7 +113,8 @@ def estimate(
         available=available,
         usd_per_hour={buying: price.usd_per_hour for buying, price in costs.items()},
     )
-    files.write_json(path_of(loaded, root, on), made.as_json())
+    if on is not None or finished(loaded, root) is None:  # what is known already is no estimate
+        files.write_json(path_of(loaded, root, on), made.as_json())
     return made
 
 
@@ -190,7 +191,7 @@ def finished(loaded: Loaded, root: Path) -> Run | None:
 
 
 def against(run: Run) -> dict[str, Any] | None:
-    """A finished run beside its estimate, stage by stage; None where one of them is missing.
+    """A finished run beside the estimate made before it, stage by stage; None without one of them.
 
     ``{"made", "taken", "reached", "stages": [{"stage", "estimated": {low, middle, high}, "took",
     "within"}], "total": {...}}``, in seconds.
@@ -199,6 +200,8 @@ def against(run: Run) -> dict[str, Any] | None:
     if run.status != "complete" or not path.is_file():
         return None
     kept = read(path)
+    if kept.made > str(run.state.get("created", "")):
+        return None
     reached = [entry["kind"] for entry in run.ladder if entry["reached"]]
     taken = next(entry["kind"] for entry in run.ladder if entry["selected"])
     took = {name: float(stage["seconds"]) for name, stage in run.state["stages"].items()}
