@@ -7,6 +7,7 @@ of the recipe's run, so that the run can be held against it.
 
 from __future__ import annotations
 
+import os
 import tempfile
 import time
 from collections.abc import Callable, Sequence
@@ -273,7 +274,18 @@ def _measured(loaded: Loaded, splits: Splits, progress: Progress) -> Found:
     memory = psutil.virtual_memory().total
     if device().type == "cuda":
         memory = torch.cuda.get_device_properties(0).total_memory
-    return parts, "measured", (), float(memory)
+    return parts, "measured", tuple(_busy()), float(memory)
+
+
+def _busy() -> list[str]:
+    """What a probe beside other work is worth; nothing where the machine had a core for it."""
+    load, cores = os.getloadavg()[0], os.cpu_count() or 1
+    if load <= cores:
+        return []
+    return [
+        f"this machine was busy while it was probed (load {load:.1f} on {cores} cores): the run takes "
+        "as long if it is as busy then"
+    ]
 
 
 def _computed(loaded: Loaded, splits: Splits, machine: Instance, progress: Progress) -> Found:
