@@ -143,7 +143,7 @@ def _language_model(climb: Climb, rung: RungSettings) -> RungCost:
         base_validation=untrained.of(len(splits.validation)),
         base_test=untrained.of(len(splits.test)),
         gate=answers.compared(min(ITEMS, len(splits.test)), wider),
-        memory=Memory(peak.bytes, peak.bytes, peak.base + _copies(shared), peak.how),
+        memory=Memory(peak.bytes, peak.bytes, peak.end + _copies(shared), peak.how),
         how=how,
     )
 
@@ -357,12 +357,12 @@ def _embed(embedder: Embedder, examples: Sequence[Example]) -> None:
 
 
 class Peak:
-    """While entered, watches how much memory is held: ``bytes`` at most, ``base`` at the start."""
+    """While entered, watches how much memory is held: ``bytes`` at most, ``end`` when it is left."""
 
     def __enter__(self) -> Peak:
         self._stop = threading.Event()
         self._gpu = device().type == "cuda"
-        self.base = self.bytes = self._held()
+        self.end = self.bytes = self._held()
         if self._gpu:
             torch.cuda.reset_peak_memory_stats()
         self._watch = threading.Thread(target=self._look, daemon=True)
@@ -372,7 +372,8 @@ class Peak:
     def __exit__(self, *exception: object) -> None:
         self._stop.set()
         self._watch.join()
-        self.bytes = max(self.bytes, self._held())
+        self.end = self._held()
+        self.bytes = max(self.bytes, self.end)
         if self._gpu:
             self.bytes = torch.cuda.max_memory_allocated()
 
