@@ -159,6 +159,12 @@ def _damage(run: Run) -> DataError | None:
     return None
 
 
+def folder_of(loaded: Loaded, root: Path) -> Path:
+    """The folder of a recipe's run below ``root``, whether it ran or not."""
+    identity = recipe_digest(loaded.recipe)
+    return root / loaded.recipe.name / f"{loaded.profile or 'plain'}-{identity[:8]}"
+
+
 def train(
     loaded: Loaded,
     *,
@@ -180,9 +186,8 @@ def train(
 
     Under ``accelerate launch`` every process calls this; the first one's folder is the run.
     """
-    recipe = loaded.recipe
-    identity = recipe_digest(recipe)
-    run = Run(folder or root / recipe.name / f"{loaded.profile or 'plain'}-{identity[:8]}")
+    identity = recipe_digest(loaded.recipe)
+    run = Run(folder or folder_of(loaded, root))
     with one_writer(run.folder, partial(_clear, run.folder, fresh)) as folder, interruptible():
         told = progress if folder == run.folder else SILENT
         _execute(Run(folder), loaded, identity, all_rungs, baseline_only, told)

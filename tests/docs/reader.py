@@ -31,6 +31,7 @@ ELSEWHERE = {
     "make demo": "test_make_demo_runs_as_it_stands",
     "make bench": "test_a_benchmark_runs and test_a_benchmark_runs_as_it_stands",
     "assay serve PACKAGE PACKAGE": "tests/web: two packages, loaded and asked",
+    "assay estimate --pack business --profile full --on g5.xlarge": "minutes; tests/cli/test_estimate.py, a pack of two",
 }
 STANDS_FOR = {
     "RECIPE": "review-sentiment",

@@ -91,10 +91,12 @@ def show(
 ) -> None:
     """Show one run: curve, ladder, results, verdict, and where everything lies."""
     from assay.cli import show as draw
+    from assay.cli import show_estimate
+    from assay.launch.estimate import against
 
     found = find_run(run, root)
     if as_json:
-        emit(draw.summary(found))
+        emit({**draw.summary(found), "estimate": against(found)})
         return
     console = stdout()
     state = found.state
@@ -106,6 +108,8 @@ def show(
         draw.curve(console, kind, rows)
     console.print()
     draw.result(console, found)
+    if (beside := against(found)) is not None:
+        show_estimate.comparison(console, beside)
     if found.report_path.is_file():
         line(console, f"\nreport:  {found.report_path}")
     if found.package_path:

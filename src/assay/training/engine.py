@@ -118,6 +118,25 @@ class Engine(Generic[Item]):
             out_of_memory=state.out_of_memory,
         )
 
+    def timed(self, train: Sequence[Item], batches: Sequence[Sequence[int]]) -> list[float]:
+        """Seconds of one optimizer step on each of ``batches`` (indices of ``train``).
+
+        Steps as ``fit`` takes them, for who wants to know what they cost; the weights move. Call it
+        in place of ``fit``, not before. Raises ``TrainingError`` as ``fit`` does.
+        """
+        self._prepare(train)
+        self.log = MetricsLog(self.folder, [], keep_before=1, enabled=self.main)
+        total = total_steps(len(train), self.settings)
+        seconds: list[float] = []
+        with self.progress.task(f"probing: {self.title}", len(batches)) as bar:
+            for batch in batches:
+                began = time.perf_counter()
+                self._step([train[i] for i in batch], total)
+                seconds.append(time.perf_counter() - began)
+                bar.advance()
+        self.log.close()
+        return seconds
+
     # -- set-up ---------------------------------------------------------------------------
 
     def _prepare(self, train: Sequence[Item]) -> None:

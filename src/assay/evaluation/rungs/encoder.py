@@ -55,15 +55,15 @@ class FineTunedEncoder:
         targets = label_indices(card.labels, train)
         frozen = embed(embedder, [example.text for example in train], progress)
         weights, bias = fit_head(frozen, targets, len(card.labels), C=20.0)
-        network = _network(embedder, len(card.labels))
+        network = network_of(embedder, len(card.labels))
         network.head.weight.data.copy_(torch.from_numpy(weights))
         network.head.bias.data.copy_(torch.from_numpy(bias))
-        items = _items(embedder, card.labels, train)
+        items = items_of(embedder, card.labels, train)
         fitted = fine_tune(
             network,
             objective_of(Classify, embedder, settings),
             items,
-            _items(embedder, card.labels, validation),
+            items_of(embedder, card.labels, validation),
             adapter,
             settings,
             folder,
@@ -112,19 +112,21 @@ class FineTunedEncoder:
     @staticmethod
     def load(folder: Path, card: Card, embedder: Embedder) -> FineTunedEncoder:
         """The inverse of ``save``; ``embedder`` is changed in place, so it must not be shared."""
-        network = _network(embedder, len(card.labels))
+        network = network_of(embedder, len(card.labels))
         network.load_state_dict(load_file(folder / WEIGHTS), strict=True)
         return FineTunedEncoder(card, embedder, network)
 
 
-def _network(embedder: Embedder, classes: int) -> EncoderClassifier:
+def network_of(embedder: Embedder, classes: int) -> EncoderClassifier:
+    """The encoder with a new head; the encoder is not copied."""
     network = EncoderClassifier(embedder.model, embedder.model.config.hidden_size, classes)
     return network.to(next(embedder.model.parameters()).device)
 
 
-def _items(
+def items_of(
     embedder: Embedder, labels: Sequence[str], examples: Sequence[Example]
 ) -> list[LabelledText]:
+    """The examples as the objective wants them, cut to what an encoder reads."""
     texts = [example.text for example in examples]
     encoded = embedder.tokenizer(texts, truncation=True, max_length=MAX_TOKENS)["input_ids"]
     targets = label_indices(labels, examples).tolist()

@@ -23,6 +23,27 @@ Item = TypeVar("Item")
 Made = TypeVar("Made", Classify, Tag)
 
 
+def engine_for(
+    network: Any,
+    objective: Objective[Item],
+    adapter: Adapter | None,
+    settings: Training,
+    folder: Path,
+    progress: Progress,
+) -> Engine[Item]:
+    """What trains ``network``: all of its encoder, or an adapter that is put on it here."""
+    if adapter is None:
+        network.encoder.requires_grad_(True)
+    else:
+        network.encoder = attach(network.encoder, adapter, seed=settings.seed, task=None)
+    # The pooler is not used. Word vectors stay: they are half of a small encoder, a quarter of
+    # each step's time, and words that training never shows keep their place among the others.
+    for name, parameter in network.named_parameters():
+        if ".pooler." in name or ".word_embeddings." in name:
+            parameter.requires_grad_(False)
+    return Engine(network, objective, settings, folder, progress, title="training the encoder")
+
+
 def fine_tune(
     network: Any,
     objective: Objective[Item],
@@ -34,16 +55,7 @@ def fine_tune(
     progress: Progress,
 ) -> Fitted:
     """Train ``network.encoder`` and the network's head in place; an adapter ends merged."""
-    if adapter is None:
-        network.encoder.requires_grad_(True)
-    else:
-        network.encoder = attach(network.encoder, adapter, seed=settings.seed, task=None)
-    # The pooler is not used. Word vectors stay: they are half of a small encoder, a quarter of
-    # each step's time, and words that training never shows keep their place among the others.
-    for name, parameter in network.named_parameters():
-        if ".pooler." in name or ".word_embeddings." in name:
-            parameter.requires_grad_(False)
-    engine = Engine(network, objective, settings, folder, progress, title="training the encoder")
+    engine = engine_for(network, objective, adapter, settings, folder, progress)
     before = {n: p.detach().clone() for n, p in network.named_parameters() if p.requires_grad}
     fitted = engine.fit(items, held_out[: settings.validation_items])
     if adapter is not None:

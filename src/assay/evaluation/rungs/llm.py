@@ -95,25 +95,8 @@ class LanguageModel:
         held_out, _ = encode_split(
             recipe, template, shared, validation[: settings.validation_items], progress
         )
-        with shared.changing():
-            adapted: Any = attach(
-                shared.model, recipe.adapter, seed=settings.seed, task="CAUSAL_LM"
-            )
-            shared.model = adapted
-            shared.adapters.add("default")
-        if settings.activation_checkpointing:
-            adapted.enable_input_require_grads()
-            adapted.activation_checkpointing_enable()
-        # A prefix computed once a batch would have one dropout mask for all rows.
-        shareable = recipe.adapter.dropout == 0 and shares_prefix(shared.causal.model)
-        objective = Sft(
-            share_prefix=shareable,
-            pack_to=recipe.data.max_tokens if settings.packing else None,
-            smoothing=settings.label_smoothing,
-        )
-        engine = Engine(
-            adapted, objective, settings, folder, progress, title="training the adapter"
-        )
+        engine = engine_for(recipe, shared, settings, folder, progress)
+        adapted: Any = shared.model
         fitted = engine.fit(items, held_out)
         if settings.activation_checkpointing:
             adapted.activation_checkpointing_disable()
@@ -308,6 +291,27 @@ class LanguageModel:
 def is_whole_text(example: Example) -> bool:
     """Whether the example is a text to be predicted, and not a question to be answered."""
     return not any(turn.role == "user" for turn in example.turns)
+
+
+def engine_for(
+    recipe: Recipe, shared: SharedCausal, settings: Training, folder: Path, progress: Progress
+) -> Engine[Encoded]:
+    """What trains a new adapter, which is put on the shared base here as ``default``."""
+    with shared.changing():
+        adapted: Any = attach(shared.model, recipe.adapter, seed=settings.seed, task="CAUSAL_LM")
+        shared.model = adapted
+        shared.adapters.add("default")
+    if settings.activation_checkpointing:
+        adapted.enable_input_require_grads()
+        adapted.activation_checkpointing_enable()
+    # A prefix computed once a batch would have one dropout mask for all rows.
+    shareable = recipe.adapter.dropout == 0 and shares_prefix(shared.causal.model)
+    objective = Sft(
+        share_prefix=shareable,
+        pack_to=recipe.data.max_tokens if settings.packing else None,
+        smoothing=settings.label_smoothing,
+    )
+    return Engine(adapted, objective, settings, folder, progress, title="training the adapter")
 
 
 def encode_split(

@@ -88,8 +88,8 @@ class FrozenTagger(Tagger):
         card: Card, train: Sequence[Example], embedder: Embedder, progress: Progress
     ) -> FrozenTagger:
         """Read the training texts once, then learn the head."""
-        network = _network(embedder, card)
-        fit_tags(network, _items(embedder, card, train), embedder, progress)
+        network = network_of(embedder, card)
+        fit_tags(network, items_of(embedder, card, train), embedder, progress)
         return FrozenTagger(card, embedder, network)
 
     def save(self, folder: Path) -> None:
@@ -100,7 +100,7 @@ class FrozenTagger(Tagger):
     @staticmethod
     def load(folder: Path, card: Card, embedder: Embedder) -> FrozenTagger:
         """The inverse of ``save``."""
-        network = _network(embedder, card)
+        network = network_of(embedder, card)
         network.head.load_state_dict(load_file(folder / WEIGHTS), strict=True)
         return FrozenTagger(card, embedder, network)
 
@@ -126,14 +126,14 @@ class FineTunedTagger(Tagger):
 
         The head starts from logistic regression on the frozen encoder (arXiv:2202.10054).
         """
-        network = _network(embedder, card)
-        items = _items(embedder, card, train)
+        network = network_of(embedder, card)
+        items = items_of(embedder, card, train)
         fit_tags(network, items, embedder, progress)
         fitted = fine_tune(
             network,
             objective_of(Tag, embedder, settings),
             items,
-            _items(embedder, card, validation),
+            items_of(embedder, card, validation),
             adapter,
             settings,
             folder,
@@ -151,7 +151,7 @@ class FineTunedTagger(Tagger):
     @staticmethod
     def load(folder: Path, card: Card, embedder: Embedder) -> FineTunedTagger:
         """The inverse of ``save``; ``embedder`` is changed in place, so it must not be shared."""
-        network = _network(embedder, card)
+        network = network_of(embedder, card)
         network.load_state_dict(load_file(folder / WEIGHTS), strict=True)
         return FineTunedTagger(card, embedder, network)
 
@@ -281,7 +281,8 @@ def shape(word: str) -> int:
     return SHAPES.index("Capital" if plain else "miXed")
 
 
-def _items(embedder: Embedder, card: Card, examples: Sequence[Example]) -> list[TaggedText]:
+def items_of(embedder: Embedder, card: Card, examples: Sequence[Example]) -> list[TaggedText]:
+    """The examples as the objective wants them: windows of words with their tags."""
     index = {tag: i for i, tag in enumerate(tag_names(card.labels))}
     items: list[TaggedText] = []
     for number, example in enumerate(examples):
@@ -294,7 +295,8 @@ def _items(embedder: Embedder, card: Card, examples: Sequence[Example]) -> list[
 # -- the network ---------------------------------------------------------------------------
 
 
-def _network(embedder: Embedder, card: Card) -> EncoderTagger:
+def network_of(embedder: Embedder, card: Card) -> EncoderTagger:
+    """The encoder with a new head; the encoder is not copied."""
     tags = len(tag_names(card.labels))
     hidden = embedder.model.config.hidden_size
     network = EncoderTagger(embedder.model, hidden, len(SHAPES), tags)
