@@ -13,7 +13,20 @@ import typer
 from typer.core import TyperGroup
 
 import assay
-from assay.cli import data, demo, doctor, keys, models, package, pilot, recipes, runs, serve, train
+from assay.cli import (
+    data,
+    demo,
+    doctor,
+    keys,
+    models,
+    package,
+    pilot,
+    recipes,
+    runs,
+    serve,
+    sweep,
+    train,
+)
 from assay.cli.console import emit, error_json, line, show_error, stderr
 from assay.errors import AssayError, Interrupted
 from assay.files import storage_error
@@ -78,7 +91,20 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["--help", "-h"]},
 )
-for family in (demo, recipes, data, train, pilot, runs, package, serve, keys, models, doctor):
+for family in (
+    demo,
+    recipes,
+    data,
+    train,
+    pilot,
+    sweep,
+    runs,
+    package,
+    serve,
+    keys,
+    models,
+    doctor,
+):
     app.add_typer(family.app, name=family.NAME, rich_help_panel=family.PANEL)
 
 
