@@ -260,7 +260,8 @@ def sweep(console: Console, found: dict[str, Any]) -> None:
         table.add_column(heading, no_wrap=bool(heading))
     for trial in ranked(found["trials"]):
         chosen = trial["trial"] == best["trial"]
-        own = "the recipe's own" if trial["own"] else ""
+        again = f"as trial {trial['repeats']}" if trial["repeats"] else ""
+        own = again or ("the recipe's own" if trial["own"] else "")
         values = [told(trial["settings"][key]) for key in names]
         if trial["value"] is None:
             why = Text(trial["reason"], style="red")

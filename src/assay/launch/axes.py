@@ -50,7 +50,7 @@ class Axis:
 
     def as_json(self) -> dict[str, Any]:
         """What is written down of it."""
-        kept = asdict(self)
+        kept: dict[str, Any] = {**asdict(self), "choices": list(self.choices)}
         gone = ("low", "high", "log", "whole") if self.choices else ("choices",)
         return {name: value for name, value in kept.items() if name not in gone}
 

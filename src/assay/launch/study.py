@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from assay.errors import DataError, DependencyError
+from assay.evaluation.wording import count
 from assay.launch.axes import Axis
 
 ENOUGH = 4  # complete trials from which an importance is computed
@@ -123,7 +124,7 @@ class Study:
         if len(self._axes) < 2:
             return {}, "only one setting was searched"
         if len(complete) < ENOUGH:
-            return {}, f"{len(complete)} complete trials are too few: it takes {ENOUGH}"
+            return {}, f"{count(len(complete), 'complete trial')}, it takes {ENOUGH}"
         if len({trial.value for trial in complete}) == 1:
             return {}, "every complete trial has the same value"
         evaluator = self._optuna.importance.FanovaImportanceEvaluator(seed=self._seed)

@@ -52,8 +52,8 @@ PLAN = ("recipe_digest", "rung", "axes", "seed")  # what makes a sweep the same 
 MOST_REASON = 300  # letters of a failed trial's reason
 OPTIMISTIC = (
     "The best of several trials is picked by the same validation items that it is scored on, so its "
-    "value is too good: the more trials and the fewer items, the more. The test items were not looked "
-    "at; `assay train` scores them once."
+    "value is too good: the more trials and the fewer items, the more. No test item was scored here; "
+    "assay train scores them, once."
 )
 
 
@@ -261,6 +261,11 @@ class _Search:
         begun = trial.facts.get("begun", 0)
         again = ", again" if begun else ""
         say(f"trial {count} of {wanted}{again}: {_short(trial.settings)}")
+        if same := _same(study.trials(), trial):
+            study.note(number, **{**same.facts, "repeats": same.number + 1, "seconds": 0.0})
+            study.complete(number, same.value or 0.0)
+            say(f"these are the settings of trial {same.number + 1}, which are not trained again")
+            return
         if begun >= DEATHS:
             self._give_up(study, trial, f"the process died in it {begun} times: out of memory?")
             return
@@ -381,6 +386,12 @@ def _best(trials: Sequence[Trial]) -> Trial | None:
     return max(complete, key=lambda trial: (trial.value or 0.0, -trial.number), default=None)
 
 
+def _same(trials: Sequence[Trial], trial: Trial) -> Trial | None:
+    """The first complete trial with the same settings: they would train to the same value."""
+    complete = (earlier for earlier in trials if earlier.value is not None)
+    return next((earlier for earlier in complete if earlier.settings == trial.settings), None)
+
+
 def _row(trial: Trial, own: dict[str, Any] | None) -> dict[str, Any]:
     facts = trial.facts
     return {
@@ -394,6 +405,7 @@ def _row(trial: Trial, own: dict[str, Any] | None) -> dict[str, Any]:
         "best_step": facts.get("best_step"),
         "seconds": facts.get("seconds"),
         "reason": facts.get("reason"),
+        "repeats": facts.get("repeats"),
         "own": own is not None and trial.settings == own,
     }
 

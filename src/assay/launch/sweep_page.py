@@ -88,12 +88,14 @@ def history_chart(found: dict[str, Any]) -> Drawing | None:
     from matplotlib.ticker import MaxNLocator
 
     figure, (axes,) = figures(3.4, 1)
+    floor = _floor(complete)
     for trial in complete:
         low, high = trial["interval"]
-        axes.plot([trial["trial"]] * 2, [low, high], color=BASE, linewidth=4, alpha=0.45,
-                  solid_capstyle="butt", zorder=1)  # fmt: skip
-        axes.plot(trial["trial"], trial["value"], "o", color=_colour(found, trial), markersize=7,
-                  zorder=3)  # fmt: skip
+        place = trial["trial"]
+        if trial["value"] >= floor:
+            axes.plot([place] * 2, [max(low, floor), high], color=BASE, linewidth=4, alpha=0.45,
+                      solid_capstyle="butt", zorder=1)  # fmt: skip
+        _point(axes, found, trial, place, floor)
     numbers = [trial["trial"] for trial in complete]
     best = [max(t["value"] for t in complete[: i + 1]) for i in range(len(complete))]
     axes.step([*numbers, len(found["trials"])], [*best, best[-1]], where="post", color=GOLD,
@@ -143,22 +145,48 @@ def axes_chart(found: dict[str, Any]) -> Drawing | None:
     shown = list(found["axes"])
     shares: dict[str, float] = found["importances"]
     shown.sort(key=lambda axis: -shares.get(axis["key"], 0.0))
+    floor = _floor(complete)
     for axes, axis in zip(grid, shown, strict=False):
-        places = [_place(axis, trial["settings"][axis["key"]]) for trial in complete]
-        for trial, place in zip(complete, places, strict=True):
-            colour = _colour(found, trial)
-            top = 4 if colour != CANDIDATE else 3
-            axes.plot(place, trial["value"], "o", color=colour, markersize=6, zorder=top)
+        for trial in complete:
+            _point(axes, found, trial, _place(axis, trial["settings"][axis["key"]]), floor)
         if "choices" in axis:
             axes.set_xticks(range(len(axis["choices"])), [told(c)[-14:] for c in axis["choices"]])
             axes.set_xlim(-0.5, len(axis["choices"]) - 0.5)
         else:
             if axis["log"]:
                 axes.set_xscale("log")
+                axes.minorticks_off()
+                axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
             axes.set_xlim(*_bounds(axis))
         axes.set_title(names[axis["key"]])
     grid[0].set_ylabel(wording.metric_name(found["primary"]))
     return "sweep-settings", "Each trial's value against each setting", figure
+
+
+def _floor(complete: Sequence[dict[str, Any]]) -> float:
+    """Where the plots end below: trials that came to nothing would press the others together."""
+    import numpy as np
+
+    values = [trial["value"] for trial in complete]
+    low, middle, high = np.percentile(values, [25, 50, 75])
+    reach = 3 * max(high - low, 0.02)
+    kept = [t for t in complete if t["value"] >= min(low, middle) - reach]
+    shown = min(min(t["interval"][0], t["value"]) for t in kept)
+    return float(shown - 0.01 if len(kept) < len(complete) else shown)
+
+
+def _point(
+    axes: Axes, found: dict[str, Any], trial: dict[str, Any], place: float, floor: float
+) -> None:
+    """A trial's value; one far below is an arrow at the floor with its number."""
+    colour, value = _colour(found, trial), trial["value"]
+    if value >= floor:
+        top = 3 if colour == CANDIDATE else 4
+        axes.plot(place, value, "o", color=colour, markersize=6.5, zorder=top)
+        return
+    axes.plot(place, floor, "v", color=colour, markersize=7, zorder=3)
+    axes.annotate(wording.number(value), (place, floor), xytext=(0, 7), ha="center",
+                  textcoords="offset points", fontsize=8.5, color=MUTED)  # fmt: skip
 
 
 def _place(axis: dict[str, Any], value: Any) -> float:
