@@ -28,6 +28,7 @@ from assay.errors import (
 from assay.evaluation import ladder
 from assay.launch import sweep as room
 from assay.launch.axes import Axis, changes, chosen_rung, own_settings, usual_axes
+from assay.launch.pack import limits
 from assay.launch.study import Study
 from assay.launch.sweep import Sweep, sweep
 from assay.launch.sweep_page import axes_chart, history_chart, importance_chart, write_page
@@ -345,6 +346,33 @@ def test_a_killed_sweep_goes_on(whole: Sweep, make: Make) -> None:
     assert told(resumed.found) == told(whole.found)
 
 
+def test_adapters_of_a_language_model_are_each_their_own(
+    make: Make, tiny_folder: Path, tmp_path: Path
+) -> None:
+    """A later trial is what the same settings train alone: no adapter is left on the base."""
+    path = make(
+        base={"model": str(tiny_folder), "precision": "fp32"},
+        ladder=[{"kind": "llm"}],
+        training={"max_steps": 4, "batch": 8, "learning_rate": 1e-2, "sinks": []},
+        adapter={"rank": 4, "alpha": 8},
+    )
+    over = ["adapter.rank=2,8", "training.learning_rate=1e-3..5e-2:log"]
+    done = sweep(path, trials=3, over=over, limit=24)
+    assert not done.found["trials"][0]["own"], "the recipe's rank is not among those"
+    later = done.found["trials"][2]
+    sets = [f"{key}={value}" for key, value in later["settings"].items()]
+    rank = later["settings"]["adapter.rank"]
+    loaded = load(path, overrides=[*limits(24), *sets, f"adapter.alpha={2 * rank}"])
+    alone = run.train(loaded, folder=tmp_path / "run").ladder[0]
+    assert alone["validation"]["accuracy"] == pytest.approx(later["value"], abs=1e-6)
+    rows = [
+        files.read_jsonl(folder / "rungs" / "llm" / "metrics.jsonl")
+        for folder in (done.folder / "trials" / "0002", tmp_path / "run")
+    ]
+    losses = [[row["loss"] for row in each if "loss" in row] for each in rows]
+    assert losses[0] == losses[1] and len(losses[0]) == 4
+
+
 # -- what goes wrong -----------------------------------------------------------------------
 
 
@@ -498,6 +526,9 @@ def test_a_damaged_study_is_told(make: Make) -> None:
 def test_a_base_that_is_not_there_is_no_trials_fault(make: Make) -> None:
     with pytest.raises(ModelError, match="nowhere"):
         sweep(make(base={"model": "./nowhere"}), trials=2)
+    with pytest.raises(ModelError, match="elsewhere"):
+        sweep(make(), trials=2, over=["base.model=./elsewhere,./nowhere"])
+    assert not list(Path("runs").rglob("study.db"))
 
 
 def test_it_says_which_extra_is_missing(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:

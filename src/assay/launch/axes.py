@@ -173,7 +173,7 @@ def _taken(
     if key not in known or isinstance(taken, dict | list):
         raise RecipeError(
             f"--over: {key} is not a single setting, so it cannot be searched",
-            f"Name one number, word or switch below it, such as {key}.rank; see: assay explain {path}",
+            f"Name a setting that is one number, word or switch; see: assay explain {path}",
         )
     return taken
 

@@ -30,6 +30,7 @@ from assay.launch.axes import (
     changes,
     chosen_rung,
     own_settings,
+    reads,
     told,
     usual_axes,
 )
@@ -40,7 +41,7 @@ from assay.models.pool import BasePool
 from assay.observability.progress import SILENT, Progress
 from assay.packaging.fields import now
 from assay.recipe.load import Loaded, load, recipe_digest, resolved_yaml
-from assay.recipe.schema import Recipe, Rung, RungKind
+from assay.recipe.schema import Base, Recipe, Rung, RungKind
 from assay.run import changed_sources, prepared
 from assay.training import memory
 from assay.training.signals import interruptible
@@ -206,8 +207,8 @@ class _Search:
         """Try until there are so many trials; returns what was found."""
         own = own_settings(self.recipe, self.axes)
         splits = prepared(self.folder / "data", self.loaded, self.progress, KEPT)
-        if base := rung_base(self.recipe, self.rung):
-            BasePool(self.progress).ref(base)  # what is wrong with it is no trial's fault
+        for base in self._bases():  # what is wrong with one is no trial's fault
+            BasePool(self.progress).ref(base)
         study = Study(self.folder / "study.db", self.axes, self.seed, own)
         try:
             self._tell_plan(own, len(splits.validation))
@@ -224,6 +225,14 @@ class _Search:
                 "Search other values (--over), or see what `assay train` says to one of them.",
             )
         return Sweep(self.folder, found)
+
+    def _bases(self) -> list[Base]:
+        """Every base that a trial may stand on."""
+        key = f"{reads(self.recipe, self.rung)['base']}.model"
+        models = next((axis.choices for axis in self.axes if axis.key == key), ())
+        alone = [[f"{key}={told(model)}"] for model in models] or [[]]
+        recipes = [load(self.folder / "recipe.yaml", overrides=each).recipe for each in alone]
+        return [base for r in recipes if (base := rung_base(r, _rung(r, self.kind)))]
 
     def _tell_plan(self, own: dict[str, Any] | None, items: int) -> None:
         say = self.progress.say
