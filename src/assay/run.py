@@ -257,16 +257,11 @@ def _finished(run: Run, loaded: Loaded, identity: str, all_rungs: bool) -> bool:
             f"{run.folder}: holds a run of another recipe (digest {state['recipe_digest'][:8]})",
             "Choose another --folder, or --fresh to replace it.",
         )
-    report = run.folder / "data" / "report.json"
-    if report.is_file():
-        before: dict[str, str] = files.read_object(report, "source_digests")["source_digests"]
-        found = source_digests(loaded.recipe, loaded.path.parent)
-        for name in sorted(before.keys() & found.keys()):
-            if before[name] != found[name]:
-                raise DataError(
-                    f"data.{name} has changed since {run.folder} read it",
-                    "Add --fresh to train on what it holds now; the run there is replaced.",
-                )
+    for name in changed_sources(run.folder, loaded):
+        raise DataError(
+            f"data.{name} has changed since {run.folder} read it",
+            "Add --fresh to train on what it holds now; the run there is replaced.",
+        )
     reached = all(entry["reached"] for entry in run.ladder)
     return state["status"] == "complete" and (reached or not all_rungs)
 
@@ -331,25 +326,47 @@ class _Stages:
         files.write_json(self.run.folder / "run.json", self.state)
 
 
+def changed_sources(folder: Path, loaded: Loaded) -> list[str]:
+    """The splits whose files are not what they were when ``folder`` read them."""
+    report = folder / "data" / "report.json"
+    if not report.is_file():
+        return []
+    before: dict[str, str] = files.read_object(report, "source_digests")["source_digests"]
+    found = source_digests(loaded.recipe, loaded.path.parent)
+    return [name for name in sorted(before.keys() & found.keys()) if before[name] != found[name]]
+
+
 def _data(run: Run, loaded: Loaded, progress: Progress) -> Splits:
-    """Prepare the splits once; a later start reads the same rows from the run's folder."""
-    folder = run.folder / "data"
+    return prepared(run.folder / "data", loaded, progress)
+
+
+def prepared(
+    folder: Path, loaded: Loaded, progress: Progress, keep: Sequence[str] = SPLITS
+) -> Splits:
+    """Prepare the splits once; a later start reads the same rows from ``folder``.
+
+    A split that is not in ``keep`` is neither written nor returned: it is empty.
+    """
     if (folder / "report.json").is_file():
         report: dict[str, Any] = files.read_json(folder / "report.json")
-        rows = {name: _read_split(folder / f"{name}.jsonl", report, name) for name in SPLITS}
-        return Splits(
-            rows["train"], rows["validation"], rows["test"], tuple(report["labels"]), report
-        )
+        rows = {name: _read_split(folder / f"{name}.jsonl", report, name) for name in keep}
+        return _splits(rows, tuple(report["labels"]), report)
     splits = prepare(loaded.recipe, loaded.path.parent, progress)
+    rows = {name: getattr(splits, name) for name in keep}
     with files.new_directory(folder) as target:
-        for name in SPLITS:
-            files.write_jsonl(
-                target / f"{name}.jsonl", [e.as_json() for e in getattr(splits, name)]
-            )
-        digests = {name: files.sha256_file(target / f"{name}.jsonl") for name in SPLITS}
+        for name in keep:
+            files.write_jsonl(target / f"{name}.jsonl", [e.as_json() for e in rows[name]])
+        digests = {name: files.sha256_file(target / f"{name}.jsonl") for name in keep}
         report = {**splits.report, "labels": list(splits.labels), "files": digests}
         files.write_json(target / "report.json", report)
-    return Splits(splits.train, splits.validation, splits.test, splits.labels, report)
+    return _splits(rows, splits.labels, report)
+
+
+def _splits(
+    rows: dict[str, tuple[Example, ...]], labels: tuple[str, ...], report: dict[str, Any]
+) -> Splits:
+    train, validation, test = (rows.get(name, ()) for name in SPLITS)
+    return Splits(train, validation, test, labels, report)
 
 
 def _read_split(path: Path, report: dict[str, Any], name: str) -> tuple[Example, ...]:

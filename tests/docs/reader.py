@@ -62,7 +62,9 @@ STORY = list(fenced(README))
 OWN = list(fenced(OWN_PAGE))  # another story, with data of its own
 TEXT = sorted({c for page in PAGES for c in (*inline(page), *fenced(page))} - set(STORY))
 NAMED = [c for c in TEXT if c.startswith("assay ") and c not in ELSEWHERE]
-ALONE = [c for c in NAMED if c.startswith(("assay train", "assay data"))]  # need no story
+ALONE = [
+    c for c in NAMED if c.startswith(("assay train", "assay data", "assay sweep"))
+]  # need no story
 # Those that train what the catalogue ships: one run each, which a pack and a recipe's own command share.
 CATALOGUE = [c for c in ALONE if "--pack" in c or {*c.split()} & {e.name for e in entries()}]
 MEASURED = sorted(c for c in set(inline(ROOT / "docs" / "results.md")) if not c.startswith("make "))
@@ -96,7 +98,7 @@ class Reader:
         )
 
     def try_recipe(self, command: str) -> None:
-        """Run ``assay train`` or ``assay data``, with a shipped recipe for each placeholder, cut short."""
+        """Run ``assay train``, ``data`` or ``sweep``, with a shipped recipe for each placeholder, cut short."""
         words = [STANDS_FOR.get(word, word) for word in shlex.split(command)]
         if len(words) == 2:
             ended_well(self.type(command, "--help"))
@@ -105,6 +107,10 @@ class Reader:
             done = self.type(shlex.join(words), *([] if quick else SMALLER))
             ended_well(done, (0,) if quick else (0, 3, 4))  # with so few rows a gate may well fail
             assert ("leaderboard:" if "--pack" in words else "report:") in done.stdout
+        elif words[1] == "sweep":
+            done = self.type(shlex.join(words), *SMALLER, "--trials", "2")
+            ended_well(done)
+            assert "next:   assay train" in done.stdout
         else:
             ended_well(self.type(shlex.join(words)))
 

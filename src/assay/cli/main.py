@@ -26,6 +26,7 @@ from assay.cli import (
     recipes,
     runs,
     serve,
+    sweep,
     train,
 )
 from assay.cli.console import emit, error_json, line, show_error, stderr
@@ -99,6 +100,7 @@ for family in (
     estimate,
     train,
     pilot,
+    sweep,
     launch,
     runs,
     package,

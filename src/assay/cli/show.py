@@ -245,3 +245,45 @@ def leaderboard(console: Console, rows: Sequence[Row]) -> None:
         if row.error is not None:
             line(console, f"{row.name}: {row.error}", style="red")
             line(console, f"  {row.remedy}", style="dim")
+
+
+def sweep(console: Console, found: dict[str, Any]) -> None:
+    """The trials of a sweep, the best first; what mattered; the command for the best settings."""
+    import shlex
+
+    from assay.launch.axes import told
+    from assay.launch.sweep_page import ranked, short_names
+
+    best, names = found["best"], short_names(found["axes"])
+    table = Table(header_style="bold", box=None)
+    for heading in ("trial", f"{found['primary']} (validation)", *names.values(), "took", ""):
+        table.add_column(heading, no_wrap=bool(heading))
+    for trial in ranked(found["trials"]):
+        chosen = trial["trial"] == best["trial"]
+        again = f"as trial {trial['repeats']}" if trial["repeats"] else ""
+        own = again or ("the recipe's own" if trial["own"] else "")
+        values = [told(trial["settings"][key]) for key in names]
+        if trial["value"] is None:
+            why = Text(trial["reason"], style="red")
+            table.add_row(str(trial["trial"]), "failed", *values, "", why, style="dim")
+            continue
+        low, high = trial["interval"]
+        scored = f"{trial['value']:.3f} [{low:.3f}, {high:.3f}]"
+        style = "bold green" if chosen else ""
+        table.add_row(
+            str(trial["trial"]), scored, *values, seconds(trial["seconds"]), own, style=style
+        )
+    console.print(table)
+    shares: dict[str, float] = found["importances"]
+    told_shares = ", ".join(f"{names[key]} {share:.0%}" for key, share in shares.items())
+    why = told_shares or f"cannot be computed, {found['no_importances']}"
+    line(console, f"\nImportance (fANOVA): {why}")
+    if found["gain"]:
+        low, high = found["gain"]["interval"]
+        gain = f"{found['gain']['difference']:+.3f} [{low:+.3f}, {high:+.3f}]"
+        line(console, f"Against the recipe's own settings: {gain}, not corrected for the choice")
+    line(console, f"On {found['items']:,} validation items. {found['optimistic']}", style="dim")
+    if found["limit"]:
+        rows = f"at most {found['limit']:,} rows of each split"
+        line(console, f"Found on {rows}; the command trains on all.", style="dim")
+    line(console, f"\nnext:   {shlex.join(best['command'])}")

@@ -51,6 +51,7 @@ class Climb:
     pool: BasePool
     progress: Progress
     bases: dict[str, dict[str, Answers]] = field(default_factory=dict)
+    baseline: Path | None = None  # where the bases' answers lie; None: in the folder
 
 
 @dataclass
@@ -111,8 +112,9 @@ def base_answers(climb: Climb, rung: RungSettings, split: str) -> Answers:
     key = "majority" if base is None else f"{family}:{base.model}"
     cached = climb.bases.setdefault(key, {})
     if split not in cached:
-        path = climb.folder / "baseline" / files.sha256_bytes(key.encode())[:12] / f"{split}.json"
-        cached[split] = _saved_answers(path) or _answer_base(climb, rung, split, path)
+        beside = climb.baseline or climb.folder / "baseline"
+        path = beside / files.sha256_bytes(key.encode())[:12] / f"{split}.json"
+        cached[split] = saved_answers(path) or _answer_base(climb, rung, split, path)
     return cached[split]
 
 
@@ -166,7 +168,7 @@ def climb_rung(climb: Climb, settings: RungSettings, below: Sequence[Step]) -> S
     result = folder / "result.json"
     if result.is_file():
         rung = load_rung(folder / "rung", climb.progress, climb.pool)
-        saved = _saved_answers(folder / "validation.json")
+        saved = saved_answers(folder / "validation.json")
         if saved is not None:
             return Step(
                 settings.kind, rung, saved, files.read_object(result, "validation", "passes")
@@ -374,7 +376,8 @@ def _save_answers(path: Path, answers: Answers) -> None:
     files.write_json(path, {"name": answers.name, "seconds": answers.seconds, "predictions": rows})
 
 
-def _saved_answers(path: Path) -> Answers | None:
+def saved_answers(path: Path) -> Answers | None:
+    """The answers that were written to ``path``, or None."""
     if not path.is_file():
         return None
     saved = files.read_object(path, "name", "seconds", "predictions")

@@ -60,20 +60,24 @@ def draw_charts(
     evaluation: dict[str, Any], ladder: Sequence[dict[str, Any]], curves: dict[str, list[Any]]
 ) -> dict[str, Chart]:
     """Every picture for which there is something to show, by name."""
-    drawings: list[Callable[[], tuple[str, str, Figure] | None]] = [
+    return drawn(
         lambda: comparison_chart(evaluation),
         lambda: ladder_chart(ladder, evaluation["primary"]),
         lambda: curve_chart(curves),
         lambda: confusion_chart(evaluation["confusion"]),
         lambda: slice_chart(evaluation["slices"]),
         lambda: reliability_chart(evaluation["calibration"]),
-    ]
+    )
+
+
+def drawn(*drawings: Callable[[], tuple[str, str, Figure] | None]) -> dict[str, Chart]:
+    """What each draws as (name, alternative text, figure), in the report's look, by name."""
     found: dict[str, Chart] = {}
     with plain_style():
         for draw in drawings:
-            drawn = draw()
-            if drawn is not None:
-                name, alt, figure = drawn
+            picture = draw()
+            if picture is not None:
+                name, alt, figure = picture
                 found[name] = Chart(name, alt, _png(figure), _svg(figure, name))
     return found
 
@@ -175,7 +179,7 @@ def curve_chart(curves: dict[str, list[Any]]) -> tuple[str, str, Figure] | None:
     trained = {kind: rows for kind, rows in curves.items() if any("loss" in row for row in rows)}
     if not trained:
         return None
-    figure, grid = _figures(3.3, len(trained))
+    figure, grid = figures(3.3, len(trained))
     for axes, (kind, rows) in zip(grid, trained.items(), strict=True):
         steps = [row["step"] for row in rows if "loss" in row]
         losses = [row["loss"] for row in rows if "loss" in row]
@@ -323,11 +327,11 @@ def reliability_chart(calibration: dict[str, Any] | None) -> tuple[str, str, Fig
 
 def _figure(height: float, *, width: float = WIDTH) -> tuple[Figure, Axes]:
     """A figure with one plot; inches."""
-    figure, (axes,) = _figures(height, 1, width=width)
+    figure, (axes,) = figures(height, 1, width=width)
     return figure, axes
 
 
-def _figures(height: float, columns: int, *, width: float = WIDTH) -> tuple[Figure, list[Axes]]:
+def figures(height: float, columns: int, *, width: float = WIDTH) -> tuple[Figure, list[Axes]]:
     """A figure with plots side by side, without pyplot's global state."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
