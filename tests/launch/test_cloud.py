@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
+from assay import files
 from assay.errors import DataError, DependencyError
 from assay.launch import cloud
 from assay.launch.prices import instance
@@ -90,6 +91,31 @@ def test_the_job_s_script_resumes_keeps_and_passes_a_verdict_on(
 
     assert [run(code) for code in (0, 3, 4, 1, 130)] == [0, 0, 0, 1, 130]
     assert (bucket / "new").read_text() == "x\n"
+
+
+def test_databases_travel_and_datasets_of_this_machine_do_not(
+    written: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Path("dbs").mkdir()
+    for name in ("a.sql", "b.sql"):
+        (Path("dbs") / name).write_text("CREATE TABLE t (x INTEGER);", encoding="utf-8")
+    asking = ("task.check=sql", "gate.primary=execution_match", "gate.thresholds={}")
+    mounts = written(*asking, "data.database.path=dbs/{db}.sql")[1]["file_mounts"]
+    for name in ("a.sql", "b.sql"):
+        assert mounts[f"~/assay/dbs/{name}"] == str((Path("dbs") / name).resolve())
+    with pytest.raises(DataError, match="no such database"):
+        written(*asking, "data.database.path=none.sqlite")
+    with pytest.raises(DataError, match="does not lie beside the recipe"):
+        written(*asking, "data.database.path=/etc/passwd")
+    own = tmp_path / "own" / "mine"
+    own.mkdir(parents=True)
+    (own / "train.jsonl").write_text('{"text": "a", "label": "b"}\n', encoding="utf-8")
+    digest = files.sha256_file(own / "train.jsonl")
+    card = {"licence": "MIT", "files": {"train.jsonl": {"sha256": digest}}}
+    files.write_json(own / "digests.json", card)
+    monkeypatch.setenv("ASSAY_DATA", str(own.parent))
+    with pytest.raises(DataError, match="ASSAY_DATA on this machine only"):
+        written("data.train={dataset: mine/train}")
 
 
 def test_secrets_are_named_and_never_written(written: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -115,17 +115,23 @@ def finder(database: Database, recipe_dir: Path | None) -> Callable[[str, Row], 
     return find
 
 
-def digest(database: Database, recipe_dir: Path | None) -> str:
-    """One SHA-256 over every file that ``data.database`` may name; raises ``DataError`` without any."""
+def files_of(database: Database, recipe_dir: Path | None) -> list[Path]:
+    """Every file that ``data.database`` may name; raises ``DataError`` where there is none."""
     pattern = _COLUMN.sub("*", database.pattern)
     if "*" in pattern:
         folders = [located(".", recipe_dir)] if database.path else datasets.homes()
         found = sorted(path for folder in folders for path in folder.glob(pattern))
     else:
         found = [_path(database, pattern, recipe_dir)]
-    whole = hashlib.sha256()
     for path in found or [_path(database, pattern, recipe_dir)]:
         _require_file(path)
+    return found
+
+
+def digest(database: Database, recipe_dir: Path | None) -> str:
+    """One SHA-256 over ``files_of`` with their names."""
+    whole = hashlib.sha256()
+    for path in files_of(database, recipe_dir):
         whole.update(f"{path.name}\0{files.sha256_file(path)}\n".encode())
     return whole.hexdigest()
 

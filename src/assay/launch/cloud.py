@@ -23,6 +23,8 @@ from typing import Any
 import yaml
 
 from assay import files
+from assay.data import datasets
+from assay.data.databases import files_of
 from assay.errors import DataError, DependencyError
 from assay.launch.prices import Instance
 from assay.recipe.load import Loaded, resolved_yaml
@@ -114,8 +116,8 @@ def write(
     run = folder_of(loaded, root)
     folder = root / FOLDER / run.parent.name / run.name
     mounts = {f"{THERE}/recipe.yaml": folder / "recipe.yaml", f"{THERE}/{wheel.name}": wheel}
-    for source in _sources(loaded):
-        mounts |= _mounted(source, loaded.path.parent)
+    for path in _local_files(loaded):
+        mounts[f"{THERE}/{path}"] = loaded.path.parent / path
     secrets = _secrets(loaded)
     name = f"assay-{run.parent.name}-{run.name}"
     kept = f"{bucket.rstrip('/')}/{name}"
@@ -180,18 +182,38 @@ def _sources(loaded: Loaded) -> list[Source]:
     return [source for source in (data.train, data.validation, data.test) if source is not None]
 
 
-def _mounted(source: Source, beside: Path) -> dict[str, Path]:
-    """Where a local file of the recipe goes on the machine: at the same place beside the recipe."""
-    if source.path is None:
-        return {}
-    if Path(source.path).is_absolute() or ".." in Path(source.path).parts:
+def _local_files(loaded: Loaded) -> list[Path]:
+    """The files that the recipe names, relative to it: on the machine they lie beside it, too.
+
+    Raises ``DataError`` for what only this machine has: a file elsewhere, a dataset of ASSAY_DATA.
+    """
+    beside, database = loaded.path.parent, loaded.recipe.data.database
+    found: list[Path] = []
+    for source in _sources(loaded):
+        if source.dataset and not datasets.find(source.dataset).shipped:
+            raise DataError(
+                f"{source.dataset}: is in the folder of {datasets.VARIABLE} on this machine only",
+                "Put its file beside the recipe, and give it as data.*.path.",
+            )
+        if source.path is not None:
+            _require_beside(source.path)
+            if not (beside / source.path).is_file():
+                raise DataError(
+                    f"{beside / source.path}: no such file", "Check data.train, data.test."
+                )
+            found.append(Path(source.path))
+    if database is not None and database.path is not None:
+        _require_beside(database.path)
+        found += [path.relative_to(beside) for path in files_of(database, beside)]
+    return found
+
+
+def _require_beside(path: str) -> None:
+    if Path(path).is_absolute() or ".." in Path(path).parts:
         raise DataError(
-            f"{source.path}: does not lie beside the recipe, so that its name means nothing elsewhere",
+            f"{path}: does not lie beside the recipe, so that its name means nothing elsewhere",
             "Put the file into the recipe's folder, or below it.",
         )
-    if not (beside / source.path).is_file():
-        raise DataError(f"{beside / source.path}: no such file", "Check data.train, data.test.")
-    return {f"{THERE}/{source.path}": beside / source.path}
 
 
 def _secrets(loaded: Loaded) -> list[str]:
