@@ -74,6 +74,7 @@ SMALLER = [
     f"--set={setting}"
     for setting in (
         "training.max_steps=2",
+        "training.batch=4",
         "data.limit.train=160",
         "data.limit.validation=8",
         "data.limit.test=8",
@@ -103,7 +104,7 @@ class Reader:
         if len(words) == 2:
             ended_well(self.type(command, "--help"))
         elif words[1] == "train":
-            quick = words[2] == "review-sentiment"  # a rung passes that takes seconds
+            quick = command == "assay train review-sentiment"  # a rung passes that takes seconds
             done = self.type(shlex.join(words), *([] if quick else SMALLER))
             ended_well(done, (0,) if quick else (0, 3, 4))  # with so few rows a gate may well fail
             assert ("leaderboard:" if "--pack" in words else "report:") in done.stdout
