@@ -12,10 +12,20 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from shipped import commerce, entities, intents, mails, opinions, questions, translations, worked
+from shipped import (
+    commerce,
+    entities,
+    intents,
+    mails,
+    opinions,
+    questions,
+    searches,
+    translations,
+    worked,
+)
 from shipped.card import write
 
-FAMILIES = (intents, opinions, entities, commerce, mails, worked, translations, questions)
+FAMILIES = (intents, opinions, entities, commerce, mails, worked, translations, questions, searches)
 CARDS = {name: card for family in FAMILIES for name, card in family.CARDS.items()}
 
 
