@@ -22,10 +22,11 @@ Cite: Cleverdon: The Cranfield tests on index language devices, Aslib Proceeding
 """
 WANTED = {"test": 100, "validation": 40}
 ALIKE = 0.5  # of their telling words, shared: such questions stay together
-COMMON = """
-    a an and any are as at be been by can do does for from has have how in is it of on or that the
-    there to used using what when which with
-""".split()
+COMMON = {
+    "a", "an", "and", "any", "are", "as", "at", "be", "been", "by", "can", "do", "does", "for", "from",
+    "has", "have", "how", "in", "is", "it", "of", "on", "or", "that", "the", "there", "to", "used",
+    "using", "what", "when", "which", "with",
+}  # fmt: skip
 
 
 def numbered(path: Path) -> list[tuple[int, str]]:
@@ -55,7 +56,7 @@ def judgements(path: Path) -> dict[int, dict[int, int]]:
 
 def apart(rows: list[Row]) -> Splits:
     """Questions by the hash of their words; those that are much alike are in one split."""
-    telling = [{*re.findall(r"\w+", row["text"])}.difference(COMMON) for row in rows]
+    telling = [{*re.findall(r"\w+", row["text"])} - COMMON for row in rows]
     group = list(range(len(rows)))
     for one in range(len(rows)):
         for other in range(one):

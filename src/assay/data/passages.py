@@ -72,6 +72,7 @@ def judged(value: Any, known: Collection[str], where: str) -> Grades:
     not a positive number.
     """
     value = _opened(value, where)
+    graded: dict[str, Any]
     if isinstance(value, Mapping):
         graded = {str(k): v for k, v in cast("Mapping[Any, Any]", value).items()}
         graded = {k: v for k, v in graded.items() if v is not None}  # Parquet fills what is absent
@@ -82,7 +83,7 @@ def judged(value: Any, known: Collection[str], where: str) -> Grades:
             raise DataError(
                 f'{where}: lists the passage "{twice[0]}" twice', "Name every passage once."
             )
-        graded = dict[str, Any].fromkeys(ids, 1)
+        graded = dict.fromkeys(ids, 1)
     if not graded:
         raise DataError(
             f"{where}: names no relevant passage",

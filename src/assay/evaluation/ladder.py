@@ -52,6 +52,7 @@ class Climb:
     progress: Progress
     bases: dict[str, dict[str, Answers]] = field(default_factory=dict)
     baseline: Path | None = None  # where the bases' answers lie; None: in the folder
+    vectors: dict[str, Array] = field(default_factory=dict)  # of the corpus, by frozen encoder
 
 
 @dataclass
@@ -173,11 +174,18 @@ def _ranking_base(climb: Climb, base: Base | None, card: Card) -> tuple[Rung, st
         from assay.evaluation.rungs.ranking import Popular
 
         return Popular.fit(card, climb.splits.train, corpus), "passages most often relevant"
+    return _frozen_retriever(climb, base, card), f"{climb.pool.ref(base).name}, untrained"
+
+
+def _frozen_retriever(climb: Climb, base: Base, card: Card) -> Rung:
+    """The bare encoder over the corpus, which it reads once a run."""
     from assay.evaluation.rungs.retriever import FrozenRetriever
 
-    embedder = climb.pool.embedder(base)
-    frozen = FrozenRetriever.over(card, embedder, corpus, climb.progress)
-    return frozen, f"{climb.pool.ref(base).name}, untrained"
+    embedder, corpus = climb.pool.embedder(base), climb.splits.corpus
+    if base.model not in climb.vectors:
+        made = FrozenRetriever.over(card, embedder, corpus, climb.progress)
+        climb.vectors[base.model] = made.vectors
+    return FrozenRetriever(card, embedder, corpus, climb.vectors[base.model])
 
 
 def answer(name: str, rung: Rung, examples: Sequence[Example], progress: Progress) -> Answers:
@@ -277,11 +285,11 @@ def _fit_ranking(climb: Climb, settings: RungSettings, card: Card, folder: Path)
 
         kinds = {"majority": Popular, "keyword": Keyword, "bm25": Bm25}
         return kinds[settings.kind].fit(card, splits.train, splits.corpus)
-    from assay.evaluation.rungs.retriever import FineTunedRetriever, FrozenRetriever
+    if settings.kind == "embedding":
+        return _frozen_retriever(climb, base, card)
+    from assay.evaluation.rungs.retriever import FineTunedRetriever
     from assay.models.load import load_embedder
 
-    if settings.kind == "embedding":
-        return FrozenRetriever.over(card, climb.pool.embedder(base), splits.corpus, progress)
     return FineTunedRetriever.fit(
         card,
         splits.train,
