@@ -12,7 +12,7 @@ from typing import Any, cast
 
 from assay.data.clean import repaired, require_unicode
 from assay.data.readers import read
-from assay.data.records import Example, Passage
+from assay.data.records import Example, Passage, Splits
 from assay.data.tables import Row
 from assay.errors import DataError, did_you_mean
 from assay.recipe.schema import Corpus
@@ -64,7 +64,7 @@ def _cell(row: Row, name: str, where: str, key: str) -> str:
     return text
 
 
-def judged(value: Any, known: Collection[str], where: str) -> Grades:
+def grades_in(value: Any, known: Collection[str], where: str) -> Grades:
     """The grades in a row's target: a list of ids (each of grade 1), one id, or ``{id: grade}``.
 
     Lists and objects may be JSON text, as CSV and SQL hold them. Raises ``DataError`` for a target
@@ -154,6 +154,25 @@ def about(corpus: Sequence[Passage], splits: Mapping[str, Sequence[Example]]) ->
         },
         "grades": _counted(grade for grades in found for grade in grades.values()),
     }
+
+
+def judged(splits: Splits, k: int) -> list[dict[str, Any]]:
+    """``k`` training queries, from few relevant passages to many: ``id, text, relevant``."""
+    texts = {passage.id: passage.text for passage in splits.corpus}
+    ordered = sorted(splits.train, key=lambda e: (len(grades_of(e.target)), e.id))
+    last = len(ordered) - 1
+    chosen = dict.fromkeys(round(last * n / max(1, k - 1)) for n in range(min(k, len(ordered))))
+    return [
+        {
+            "id": ordered[place].id,
+            "text": ordered[place].text,
+            "relevant": [
+                {"id": id_, "grade": grade, "text": texts[id_]}
+                for id_, grade in grades_of(ordered[place].target).items()
+            ],
+        }
+        for place in chosen
+    ]
 
 
 def _counted(values: Iterable[float]) -> dict[str, int]:

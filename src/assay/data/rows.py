@@ -15,7 +15,7 @@ from assay.data.code import code_in, fault_in
 from assay.data.databases import Stored, check_of, finder, require_compiles, require_within
 from assay.data.grounding import grounding
 from assay.data.numbers import final_number
-from assay.data.passages import judged, target_of
+from assay.data.passages import grades_in, target_of
 from assay.data.prompts import conversation
 from assay.data.records import Passage, Turn
 from assay.data.spans import (
@@ -209,7 +209,7 @@ def _from_judgements(recipe: Recipe, known: set[str], where: str, row: Row) -> D
     if not text:
         return Dropped(where, "empty input")
     answer = _column(row, data.target, where, "data.target")
-    target = target_of(judged(answer, known, f"{where}: {data.target}"))
+    target = target_of(grades_in(answer, known, f"{where}: {data.target}"))
     turns = conversation(recipe.task, text, target)
     slice_ = _slice(recipe, row, where, target)
     return Draft(where, _id(recipe, row, where), text, turns, target, slice_, fixed != given)

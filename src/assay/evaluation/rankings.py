@@ -131,7 +131,7 @@ def told_answer(output: str, target: str) -> str:
     """The first passages of an answer, a line each: whether it is relevant, its id, its text."""
     grades, listed = grades_of(target), listed_in(output)
     lines = [
-        f"{'✓' if row['id'] in grades else '✗'} {row['id']} {_clipped(row.get('text', ''), LINE)}"
+        f"{'✓' if row['id'] in grades else '✗'} {row['id']} {_clipped(row.get('text', ''), LINE)}".rstrip()
         for row in listed[:TOLD]
     ]
     return "\n".join(lines) or "(no passage)"

@@ -119,7 +119,7 @@ def _encoder(climb: Climb, rung: RungSettings) -> RungCost:
         fit=before + steps + loss.times(curve + blend),
         validation=read(climb.splits.validation),
         test=read(climb.splits.test),
-        base_validation=read_base(climb.splits.validation) + corpus,
+        base_validation=read_base(climb.splits.validation),
         base_test=read_base(climb.splits.test) + corpus,
         gate=read(climb.splits.test[:ITEMS]).times(2),
         memory=Memory(peak.bytes, peak.bytes, peak.bytes, peak.how),

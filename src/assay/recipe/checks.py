@@ -184,6 +184,10 @@ def _ladder(recipe: Recipe) -> Iterator[tuple[Keys, str]]:
         loop, where = recipe.training, ("training",)
         if rung.training is not None:
             loop, where = rung.training, (*keys, "training")
+        if rung.kind == "encoder" and recipe.task.output == "ranking":
+            for name in ("batch", "micro_batch"):
+                if getattr(loop, name) == 1:
+                    yield (*where, name), "is 1: a pair is told from the others of its batch"
         unread = WITHOUT_EFFECT.get(rung.kind, ())
         if rung.kind == "encoder" and recipe.task.output == "ranking":
             unread = (*unread, "label_smoothing")  # its loss has no labels
