@@ -52,7 +52,8 @@ class Climb:
     progress: Progress
     bases: dict[str, dict[str, Answers]] = field(default_factory=dict)
     baseline: Path | None = None  # where the bases' answers lie; None: in the folder
-    vectors: dict[str, Array] = field(default_factory=dict)  # of the corpus, by frozen encoder
+    # Of the corpus, by frozen encoder: its vectors, and the seconds that reading it took.
+    vectors: dict[str, tuple[Array, float]] = field(default_factory=dict)
 
 
 @dataclass
@@ -183,9 +184,10 @@ def _frozen_retriever(climb: Climb, base: Base, card: Card) -> Rung:
 
     embedder, corpus = climb.pool.embedder(base), climb.splits.corpus
     if base.model not in climb.vectors:
+        began = time.perf_counter()
         made = FrozenRetriever.over(card, embedder, corpus, climb.progress)
-        climb.vectors[base.model] = made.vectors
-    return FrozenRetriever(card, embedder, corpus, climb.vectors[base.model])
+        climb.vectors[base.model] = made.vectors, time.perf_counter() - began
+    return FrozenRetriever(card, embedder, corpus, climb.vectors[base.model][0])
 
 
 def answer(name: str, rung: Rung, examples: Sequence[Example], progress: Progress) -> Answers:
@@ -214,6 +216,8 @@ def climb_rung(climb: Climb, settings: RungSettings, below: Sequence[Step]) -> S
     began = time.perf_counter()
     rung = _fit(climb, settings, folder)
     seconds = time.perf_counter() - began
+    if settings.kind == "embedding" and (base := rung_base(climb.recipe, settings)):
+        seconds = max(seconds, climb.vectors.get(base.model, (None, 0.0))[1])  # read for a base
     answers = answer(settings.kind, rung, climb.splits.validation, climb.progress)
     answers = _calibrated(climb, rung, answers)
     with files.new_directory(folder / "rung") as target:
