@@ -26,6 +26,7 @@ from shipped import (
     reports,
     resumes,
     risks,
+    searches,
     translations,
     worked,
 )
@@ -46,6 +47,7 @@ FAMILIES = (
     risks,
     practices,
     resumes,
+    searches,
 )
 CARDS = {name: card for family in FAMILIES for name, card in family.CARDS.items()}
 

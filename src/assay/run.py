@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 from assay import files
 from assay.data.prepare import prepare, source_digests
-from assay.data.records import Example, Splits
+from assay.data.records import Example, Passage, Splits
 from assay.errors import DataError, GateError, StorageError
 from assay.observability.progress import SILENT, Progress
 from assay.packaging.build import build
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 
 STAGES = ("data", "baseline", "train", "evaluate", "gate", "package")
 SPLITS = ("train", "validation", "test")
+CORPUS = "corpus"  # of rankings: the passages
 DAMAGED = "Train it again, in the place of this one: assay train … --fresh"
 RECORDS = ("run.json", "recipe.yaml", "environment.json")  # every run's folder begins with these
 RESULTS = (
@@ -354,32 +355,44 @@ def prepared(
     """
     if (folder / "report.json").is_file():
         report: dict[str, Any] = files.read_json(folder / "report.json")
-        rows = {name: _read_split(folder / f"{name}.jsonl", report, name) for name in keep}
-        return _splits(rows, tuple(report["labels"]), report)
+        rows = {
+            name: tuple(map(Example.from_json, _read_rows(folder, report, name))) for name in keep
+        }
+        corpus = _read_rows(folder, report, CORPUS) if CORPUS in report["files"] else []
+        passages = tuple(Passage(row["id"], row["text"]) for row in corpus)
+        return _splits(rows, tuple(report["labels"]), report, passages)
     splits = prepare(loaded.recipe, loaded.path.parent, progress)
     rows = {name: getattr(splits, name) for name in keep}
     with files.new_directory(folder) as target:
         for name in keep:
             files.write_jsonl(target / f"{name}.jsonl", [e.as_json() for e in rows[name]])
-        digests = {name: files.sha256_file(target / f"{name}.jsonl") for name in keep}
+        written = list(keep)
+        if splits.corpus:
+            files.write_jsonl(target / f"{CORPUS}.jsonl", [p.as_json() for p in splits.corpus])
+            written.append(CORPUS)
+        digests = {name: files.sha256_file(target / f"{name}.jsonl") for name in written}
         report = {**splits.report, "labels": list(splits.labels), "files": digests}
         files.write_json(target / "report.json", report)
-    return _splits(rows, splits.labels, report)
+    return _splits(rows, splits.labels, report, splits.corpus)
 
 
 def _splits(
-    rows: dict[str, tuple[Example, ...]], labels: tuple[str, ...], report: dict[str, Any]
+    rows: dict[str, tuple[Example, ...]],
+    labels: tuple[str, ...],
+    report: dict[str, Any],
+    corpus: tuple[Passage, ...],
 ) -> Splits:
     train, validation, test = (rows.get(name, ()) for name in SPLITS)
-    return Splits(train, validation, test, labels, report)
+    return Splits(train, validation, test, labels, report, corpus)
 
 
-def _read_split(path: Path, report: dict[str, Any], name: str) -> tuple[Example, ...]:
+def _read_rows(folder: Path, report: dict[str, Any], name: str) -> list[dict[str, Any]]:
+    path = folder / f"{name}.jsonl"
     if files.sha256_file(path) != report["files"][name]:
         raise DataError(
             f"{path}: was changed after the run began", "Start the run again: assay train … --fresh"
         )
-    return tuple(Example.from_json(row) for row in files.read_jsonl(path))
+    return files.read_jsonl(path)
 
 
 def _baselines(run: Run, recipe: Recipe, splits: Splits, progress: Progress) -> None:
@@ -418,16 +431,16 @@ def _climb(
         Climb,
         answer,
         base_answers,
+        base_key,
         climb_ladder,
         ordered,
-        rung_base,
     )
     from assay.models.pool import BasePool
     from assay.serving.parity import certify
 
     climb = Climb(recipe, splits, run.folder, BasePool(progress, weights), progress)
     settings = {rung.kind: rung for rung in ordered(recipe)}
-    first = next((r for r in ordered(recipe) if rung_base(recipe, r)), ordered(recipe)[0])
+    first = next((r for r in ordered(recipe) if base_key(recipe, r)), ordered(recipe)[0])
     stages.do("baseline", lambda: base_answers(climb, first, "test"))
     steps, entries, chosen = stages.do("train", lambda: climb_ladder(climb, all_rungs=all_rungs))
     files.write_json(run.folder / "ladder.json", entries)
@@ -540,7 +553,7 @@ def package(
         base=card.base.model_dump(include={"name", "digest", "licence"}) if card.base else None,
         template_digest=card.template_digest,
         recipe={"name": recipe.name, "profile": run.profile, "digest": state["recipe_digest"]},
-        data=data["files"],
+        data={split: data["files"][split] for split in SPLITS},
         evidence=Evidence.of(evaluation),
         verdict=evaluation["gate"]["verdict"],
         override={"reason": override, "by": key.public.name} if override else None,

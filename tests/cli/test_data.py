@@ -103,3 +103,28 @@ def test_what_a_text_names_is_marked(assay: Assay, tmp_path: Path) -> None:
     assert '<span class="t" title="PER">Ann</span>&thinsp;<span class="e">PER</span>' in page
     counts = assay("data", "inspect", "cards.yaml", "--json").json["entities"]
     assert counts["PER"] == counts["LOC"] > 20
+
+
+def test_queries_are_shown_with_the_passages_that_answer_them(assay: Assay, tmp_path: Path) -> None:
+    corpus = [{"id": f"p{n}", "text": f"passage {n} of a book"} for n in range(5)]
+    rows = [
+        {"text": f"what about {n} and {7 * n}?", "relevant": {f"p{n % 5}": 2, f"p{(n + 1) % 5}": 1}}
+        for n in range(40)
+    ]
+    write_recipe(tmp_path / "no-such-base", "{kind: bm25}")
+    for name, table in (("rows", rows), ("corpus", corpus)):
+        lines = "".join(json.dumps(row) + "\n" for row in table)
+        Path(f"{name}.jsonl").write_text(lines, encoding="utf-8")
+    text = Path("cards.yaml").read_text(encoding="utf-8")
+    text = text.replace("output: label", "output: ranking").replace("accuracy", "mrr_10")
+    text = text.replace("data: {", "data: {target: relevant, corpus: {path: corpus.jsonl}, ")
+    Path("cards.yaml").write_text(text, encoding="utf-8")
+    done = assay("data", "inspect", "cards.yaml", "--rows", "2")
+    assert done.code == 0, done
+    assert "corpus: 5 passages, 5 of them relevant to a query; to each 2 to 2" in done.out
+    assert "grades, best first: 2 (40), 1 (40)" in done.out
+    assert "what about" in done.out and "of a book" in done.out
+    queries = assay("data", "inspect", "cards.yaml", "--rows", "2", "--json").json["queries"]
+    assert [len(query["relevant"]) for query in queries] == [2, 2]
+    refused = assay("data", "inspect", "cards.yaml", "--html", "page.html")
+    assert refused.code == 1 and "no rung of its ladder reads any" in refused.err

@@ -27,6 +27,7 @@ LICENCES = (
     "CC-BY-4.0 AND Apache-2.0",
     "CC-BY-SA-4.0",
     "MIT",
+    "NOASSERTION",  # Cranfield: none is stated
     "PDDL-1.0 AND CC0-1.0",
 )
 ROWS = {
@@ -102,6 +103,10 @@ ROWS = {
     "made-resumes/train": 1_200,
     "made-resumes/validation": 120,
     "made-resumes/test": 300,
+    "cranfield/train": 85,
+    "cranfield/validation": 40,
+    "cranfield/test": 100,
+    "cranfield/corpus": 1_398,
 }
 
 

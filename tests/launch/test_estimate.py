@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from assay import files
 from assay import run as execution
 from assay.errors import DataError, ModelError
 from assay.launch import computed, prices
@@ -322,3 +323,30 @@ def test_a_pack_goes_on_after_an_error_and_has_a_total(small: Small) -> None:
             usd_per_hour=None,
             progress=SILENT,
         )
+
+
+# -- rankings ------------------------------------------------------------------------------
+
+
+def test_a_ranking_reads_its_corpus_here_and_elsewhere(small: Small) -> None:
+    small(encoders=True)
+    corpus = [{"id": str(n), "text": "lost card gone " * (1 + n % 40)} for n in range(120)]
+    queries = [
+        {"text": f"euro rate {n} now {n * 7}", "relevant": [str(n), str(n + 1)]} for n in range(100)
+    ]
+    for name, rows in (("rows", queries), ("corpus", corpus)):
+        files.write_jsonl(Path(f"{name}.jsonl"), rows)
+    text = Path("cards.yaml").read_text(encoding="utf-8")
+    text = text.replace("output: label", "output: ranking").replace("accuracy", "mrr_10")
+    text = text.replace("data: {", "data: {target: relevant, corpus: {path: corpus.jsonl}, ")
+    Path("cards.yaml").write_text(text, encoding="utf-8")
+    loaded = load("cards.yaml")
+    for found in (here(loaded), here(loaded, on="g5.xlarge")):
+        rungs = {part.kind: part for part in found.rungs}
+        frozen, tuned = rungs["embedding"], rungs["encoder"]
+        assert frozen.base is None and frozen.base_test is None and tuned.base is not None
+        assert frozen.fit is not None and frozen.test is not None
+        assert frozen.fit.low > 5 * frozen.test.low  # the corpus is what takes long
+        assert tuned.fit is not None and tuned.fit.low > frozen.fit.low
+        assert tuned.base_test is not None and tuned.base_test.low > 5 * frozen.test.low
+        assert found.seconds.low > 0

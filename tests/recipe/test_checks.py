@@ -217,3 +217,43 @@ def test_entities_have_metrics_and_settings_of_their_own(write: Write, minimal: 
     assert "task.output: entities needs data.format: pairs" in faults_of(
         write(right), "data.format=messages"
     )
+
+
+def test_rankings_need_a_corpus_and_have_metrics_of_their_own(write: Write, minimal: str) -> None:
+    text = minimal.replace("output: label", "output: ranking").replace("accuracy", "ndcg_10")
+    text = text.replace("kind: tfidf", "kind: bm25").replace("kind: llm", "kind: encoder")
+    right = text.replace("data:\n", "data:\n  corpus: {path: corpus.jsonl}\n")
+    made = load(write(right)).recipe
+    assert made.data.corpus is not None
+    assert (made.data.corpus.id, made.data.corpus.text) == ("id", "text")
+    for overrides, said in (
+        (("gate.primary=ndcg",), 'no metric "ndcg" for output: ranking. Did you mean "ndcg_10"?'),
+        (("task.system=Rank.",), "have no effect with output: ranking"),
+        (("task.prompt=Find {input}",), "have no effect with output: ranking"),
+        (("task.template=instruction",), "have no effect with output: ranking"),
+        (("data.format=messages",), "task.output: ranking needs data.format: pairs"),
+        (("data.corpus.dataset=cranfield/corpus",), "data.corpus: give exactly one of path"),
+        (("data.corpus.txt=body",), 'data.corpus: unknown key "txt". Did you mean "text"?'),
+        (("ladder.0={kind: bm25, base: {model: x}}",), "ladder.0.base: bm25 uses no base"),
+        (("ladder.0={kind: tfidf}",), "ladder: tfidf needs task.output: label"),
+        (("ladder.1={kind: llm}",), "ladder: llm needs task.output: label or entities or json"),
+        (("training.batch=1",), "training.batch: is 1: a pair is told from the others"),
+        (("training.micro_batch=1",), "training.micro_batch: is 1: a pair is told from"),
+        (("training.label_smoothing=0.1",), "training.label_smoothing: has no effect on ladder.1"),
+    ):
+        assert said in faults_of(write(right), *overrides), overrides
+    assert "task.output: ranking and data.corpus go together" in faults_of(write(text))
+    wrong = minimal.replace("data:\n", "data:\n  corpus: {path: corpus.jsonl}\n")
+    assert "task.output: ranking and data.corpus go together" in faults_of(write(wrong))
+    secret = right.replace(
+        "{path: corpus.jsonl}", "{sql: SELECT 1, url: 'postgresql://me:secret@db/x'}"
+    )
+    assert "data.corpus.url: holds a password" in faults_of(write(secret))
+
+
+def test_the_metrics_of_a_ranking_are_those_that_an_evaluation_computes() -> None:
+    examples = [Example(str(i), "text", (), '{"a": 1}', "all") for i in range(4)]
+    answer = '[{"id": "a", "score": 1.0}]'  # no rung that ranks gives a confidence
+    predictions = [Prediction(str(i), answer, answer, True, None) for i in range(4)]
+    scores = score(Task(output="ranking"), (), examples, predictions)
+    assert scores.metrics.keys() == {*METRICS["ranking"]}

@@ -12,13 +12,14 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from assay.data.prompts import conversation
-from assay.data.records import Example
+from assay.data.records import Example, Passage
 from assay.data.spans import Span, answer_of, spans_of
 from assay.errors import TrainingError
 from assay.evaluation.rungs import load_rung
 from assay.evaluation.rungs.card import BaseCard, Card
 from assay.evaluation.rungs.linear import TfidfLogistic
 from assay.evaluation.rungs.llm import LanguageModel
+from assay.evaluation.rungs.retriever import FrozenRetriever
 from assay.evaluation.rungs.tagger import FrozenTagger
 from assay.models.lora import attach
 from assay.models.pool import BasePool
@@ -252,3 +253,29 @@ def test_entities_of_a_language_model_are_served_with_their_places(
                 assert example.text[span.start : span.end] in said.raw
     rung.save(tmp_path)
     assert certify(rung, tmp_path, examples, SILENT)["agrees"]
+
+
+def test_a_retriever_is_certified_by_its_passages(tmp_path: Path, tiny_encoder: Any) -> None:
+    corpus = [Passage(f"p{n}", f"passage {word}") for n, word in enumerate(("one", "two", "six"))]
+    examples = [
+        Example(f"q{n}", f"{p.text} please", (), '{"p0": 1}', "all") for n, p in enumerate(corpus)
+    ]
+    embedder = tiny_encoder([e.text for e in examples])()
+    folder = embedder.ref.path
+    base = BasePool(SILENT).ref(Base(model=str(folder), allow_noncommercial=True))
+    described = BaseCard(
+        model=str(folder),
+        name=base.name,
+        digest=base.digest,
+        licence=base.licence,
+        precision="fp32",
+        allow_noncommercial=True,
+    )
+    card = Card(kind="embedding", task=Task(output="ranking"), base=described)
+    rung = FrozenRetriever.over(card, embedder, corpus, SILENT)
+    rung.save(tmp_path)
+    certificate = certify(rung, tmp_path, examples, SILENT)
+    assert certificate["agrees"] and set(certificate["forms"]) == {"reloaded", "served"}
+    rung.vectors = -rung.vectors
+    with pytest.raises(TrainingError, match="does not answer like the trained one"):
+        certify(rung, tmp_path, examples, SILENT)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
@@ -53,6 +53,7 @@ def inspect(
 ) -> None:
     """Prepare a recipe's data and show what becomes of it, down to every trained token."""
     from assay.data.inspect import named, to_html, to_rich
+    from assay.data.passages import judged
     from assay.data.prepare import prepare
     from assay.recipe.load import load
 
@@ -68,6 +69,7 @@ def inspect(
     splits = prepare(loaded.recipe, loaded.path.parent, progress)
     look = look_through(loaded, splits, rows, progress)
     found = named(splits.train, rows) if entities else None
+    answered = judged(splits, rows) if splits.corpus else None
     if html:
         xray, about = (look.xray, f"{look.about}.") if look else (None, "What the rows name.")
         files.write_text(html, to_html(xray, f"{name}: label X-ray", about, found))
@@ -76,6 +78,7 @@ def inspect(
             {"base": look.base, "template": look.template, **look.xray.as_json()} if look else None
         )
         counts = {"entities": found.counts} if found else {}
+        counts |= {"queries": answered} if answered else {}
         emit({"report": splits.report, "labels": list(splits.labels), "xray": shown, **counts})
         return
     console = stdout()
@@ -84,6 +87,8 @@ def inspect(
     if found:
         line(console, f"  entities in train: {_few(list(found.counts.items()))}")
         console.print(found)
+    if answered:
+        _draw_ranking(console, splits.report["corpus"], answered)
     if look is None:
         line(console, "\nNo llm rung: the ladder reads the bare text, not tokens of a prompt.")
     else:
@@ -138,6 +143,25 @@ def _draw_splits(console: Console, splits: Splits) -> None:
     line(console, told)
     if len(ranked) > EXTREMES:
         line(console, f"  rarest {_few(ranked[-EXTREMES:])}")
+
+
+def _draw_ranking(
+    console: Console, about: dict[str, Any], queries: Sequence[dict[str, Any]]
+) -> None:
+    """The corpus in figures, and some queries with the passages that answer them."""
+    told = about["relevant_per_query"]
+    grades = ", ".join(f"{grade} ({count:,})" for grade, count in about["grades"].items())
+    line(
+        console,
+        f"  corpus: {about['passages']:,} passages, {about['relevant_to_a_query']:,} of them relevant to"
+        f" a query; to each {told['least']} to {told['most']}, median {told['median']}",
+    )
+    line(console, f"  grades, best first: {grades}")
+    for query in queries:
+        line(console, f"\n{query['id']}  {query['text']}", style="bold")
+        for passage in query["relevant"]:
+            text = f"  {passage['grade']:g}  {passage['id']}  {passage['text']}"
+            console.print(Text(text), no_wrap=True, overflow="ellipsis")
 
 
 def _few(counted: Sequence[tuple[str, int]]) -> str:

@@ -26,6 +26,8 @@ RUNG_NAMES: dict[str, str] = {
     "lead": "first three sentences",
     "sentence": "sentence most like the question",
     "dictionary": "names looked up",
+    "keyword": "words shared with the query",
+    "bm25": "BM25",
     "nearest": "nearest training input",
     "tfidf": "TF-IDF + logistic regression",
     "embedding": "frozen embedding + logistic head",

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from assay.data import databases, datasets
+from assay.data import databases, datasets, passages
 from assay.data.clean import normalised
 from assay.data.leakage import (
     Repeat,
@@ -23,7 +23,7 @@ from assay.data.leakage import (
     without,
 )
 from assay.data.readers import describe, read
-from assay.data.records import Example, Splits
+from assay.data.records import Example, Passage, Splits
 from assay.data.rows import Draft, Dropped, drafter
 from assay.data.spans import spans_of
 from assay.data.splits import Key, balance, cut, subset
@@ -78,7 +78,8 @@ def prepare(recipe: Recipe, recipe_dir: Path | None, progress: Progress) -> Spli
     """
     _require_licences(recipe, progress)
     findings, seed = Findings(), recipe.training.seed
-    parts = _drafted(recipe, recipe_dir, findings, progress)
+    corpus = _corpus(recipe, recipe_dir, findings, progress)
+    parts = _drafted(recipe, recipe_dir, corpus, findings, progress)
     require_unique_ids(parts)
     given = {name: rows for name, rows in parts.items() if name != "train"}
     _judge_given(recipe, given, findings, progress)
@@ -100,8 +101,10 @@ def prepare(recipe: Recipe, recipe_dir: Path | None, progress: Progress) -> Spli
     parts = _limited(recipe, parts, labels, seed)
     splits = {name: _examples(parts[name]) for name in SPLITS}
     report = _report(recipe, recipe_dir, splits, findings)
+    if corpus:
+        report["corpus"] = passages.about(corpus, splits)
     _tell(report, progress)
-    return Splits(splits["train"], splits["validation"], splits["test"], labels, report)
+    return Splits(splits["train"], splits["validation"], splits["test"], labels, report, corpus)
 
 
 # -- the steps -----------------------------------------------------------------------------
@@ -113,9 +116,15 @@ def _sources(recipe: Recipe) -> dict[str, Source]:
     return {name: source for name, source in sources.items() if source is not None}
 
 
+def _all_sources(recipe: Recipe) -> dict[str, Source]:
+    """Those of the splits, and that of the passages."""
+    corpus = recipe.data.corpus
+    return {**_sources(recipe), "corpus": corpus} if corpus else _sources(recipe)
+
+
 def _require_licences(recipe: Recipe, progress: Progress) -> None:
     """Refuse datasets that may not be used commercially, unless the recipe accepts them."""
-    for name, source in _sources(recipe).items():
+    for name, source in _all_sources(recipe).items():
         if source.dataset:
             found = datasets.find(source.dataset)
             licence = found.licence
@@ -137,11 +146,29 @@ def _require_licences(recipe: Recipe, progress: Progress) -> None:
             )
 
 
-def _drafted(
+def _corpus(
     recipe: Recipe, recipe_dir: Path | None, findings: Findings, progress: Progress
+) -> tuple[Passage, ...]:
+    """The passages, where the task is to rank them."""
+    source = recipe.data.corpus
+    if source is None:
+        return ()
+    found = passages.read_corpus(source, recipe_dir, repair=recipe.data.repair_encoding)
+    if source.sql or source.hub:
+        findings.digests["corpus"] = passages.corpus_digest(found)
+    progress.say(f"corpus: {len(found):,} passages")
+    return found
+
+
+def _drafted(
+    recipe: Recipe,
+    recipe_dir: Path | None,
+    corpus: Sequence[Passage],
+    findings: Findings,
+    progress: Progress,
 ) -> Parts:
     """Every usable row of every given source."""
-    draft = drafter(recipe, recipe_dir)
+    draft = drafter(recipe, recipe_dir, corpus)
     unsayable = OUTSIDE if recipe.task.check == "sql" else UNGROUNDED
     parts: Parts = {}
     for name, source in _sources(recipe).items():
@@ -335,7 +362,7 @@ def _examples(rows: Iterable[Draft]) -> tuple[Example, ...]:
 
 def source_digests(recipe: Recipe, recipe_dir: Path | None) -> dict[str, str]:
     """SHA-256 of each source that is a file, by split; raises ``DataError`` when one is missing."""
-    found = _digests({n: describe(s, recipe_dir) for n, s in _sources(recipe).items()})
+    found = _digests({n: describe(s, recipe_dir) for n, s in _all_sources(recipe).items()})
     database = recipe.data.database
     return {**found, "database": databases.digest(database, recipe_dir)} if database else found
 

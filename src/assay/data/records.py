@@ -23,8 +23,9 @@ class Example:
     ``text`` is the bare input (no prompt template around it): what TF-IDF and encoders see.
     ``turns`` is the whole conversation including the final assistant turn; every assistant turn
     is trained on. ``target`` is what predictions are scored against: the label, the canonical
-    JSON text, or the final assistant turn. ``check`` holds the tests that decide whether code is
-    right, else nothing.
+    JSON text, the final assistant turn, or the grades of the passages that answer the input
+    (``passages.target_of``). ``check`` holds the tests that decide whether code is right, else
+    nothing.
     """
 
     id: str
@@ -58,6 +59,18 @@ class Example:
         return Example(row["id"], row["text"], turns, row["target"], row["slice"], check)
 
 
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """One passage that a query may be answered with."""
+
+    id: str
+    text: str
+
+    def as_json(self) -> dict[str, str]:
+        """The row written to ``data/corpus.jsonl``, and into a package."""
+        return {"id": self.id, "text": self.text}
+
+
 @dataclass(frozen=True)
 class Splits:
     """The frozen splits of one run, and how they came to be."""
@@ -67,3 +80,4 @@ class Splits:
     test: tuple[Example, ...]
     labels: tuple[str, ...]  # sorted: the label set, or the types of entities; else empty
     report: dict[str, Any]  # counts, digests, balance: written to data/report.json
+    corpus: tuple[Passage, ...] = ()  # in the source's order; of rankings only

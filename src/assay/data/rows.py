@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
@@ -15,8 +15,9 @@ from assay.data.code import code_in, fault_in
 from assay.data.databases import Stored, check_of, finder, require_compiles, require_within
 from assay.data.grounding import grounding
 from assay.data.numbers import final_number
+from assay.data.passages import grades_in, target_of
 from assay.data.prompts import conversation
-from assay.data.records import Turn
+from assay.data.records import Passage, Turn
 from assay.data.spans import (
     Span,
     answer_of,
@@ -78,7 +79,7 @@ class Dropped:
 
 
 def drafter(
-    recipe: Recipe, recipe_dir: Path | None = None
+    recipe: Recipe, recipe_dir: Path | None = None, corpus: Sequence[Passage] = ()
 ) -> Callable[[str, Row], Draft | Dropped]:
     """The function that turns (where, row) into a draft, as the recipe says.
 
@@ -95,6 +96,9 @@ def drafter(
             return _from_query(recipe, find, where, row)
 
         return with_query
+    if recipe.task.output == "ranking":
+        known = {passage.id for passage in corpus}
+        return lambda where, row: _from_judgements(recipe, known, where, row)
 
     def draft(where: str, row: Row) -> Draft | Dropped:
         return make(recipe, check, where, row)
@@ -197,6 +201,21 @@ def _from_query(
     return Draft(
         where, made.id, made.text, turns, target, made.slice, made.repaired, check, said, asked
     )
+
+
+def _from_judgements(recipe: Recipe, known: set[str], where: str, row: Row) -> Draft | Dropped:
+    """A query, and the passages of the corpus that answer it."""
+    data = recipe.data
+    given = given_input(row, data.input, where)
+    fixed = repaired(given) if data.repair_encoding else given
+    text = as_text(fixed, f"{where}: {data.input}")
+    if not text:
+        return Dropped(where, "empty input")
+    answer = column(row, data.target, where, "data.target")
+    target = target_of(grades_in(answer, known, f"{where}: {data.target}"))
+    turns = conversation(recipe.task, text, target)
+    slice_ = _slice(recipe, row, where, target)
+    return Draft(where, _id(recipe, row, where), text, turns, target, slice_, fixed != given)
 
 
 def _tests(recipe: Recipe, row: Row, where: str, target: str) -> str:

@@ -28,6 +28,7 @@ from assay.evaluation.compare import (
 from assay.evaluation.gate import judge
 from assay.evaluation.metrics import Scores, check_aligned, score
 from assay.evaluation.predictions import Prediction
+from assay.evaluation.rankings import told_answer, told_target
 from assay.evaluation.result import Answers, Comparison, Evaluation, Slice, System
 from assay.recipe.schema import Gate, Recipe
 
@@ -76,8 +77,8 @@ def evaluate(
         per_class=ours.per_class,
         confusion=ours.confusion,
         slices=_slices(gate, items, _by_slice(gate, items, sorted_systems[:2], scores[:2])),
-        flips=_flips(gate.primary, items, sorted_systems[0], sorted_systems[1], ours, theirs),
-        errors=_errors(gate.primary, items, predictions, ours),
+        flips=_flips(recipe, items, sorted_systems[0], sorted_systems[1], ours, theirs),
+        errors=_errors(recipe, items, predictions, ours),
         calibration=_calibration(ours, temperature),
         notes=ours.notes,
     )
@@ -227,7 +228,7 @@ def _slices(
 
 
 def _flips(
-    primary: str,
+    recipe: Recipe,
     items: Sequence[Example],
     candidate: Answers,
     base: Answers,
@@ -238,6 +239,7 @@ def _flips(
 
     Shown first: the largest change, then the answer that was wrong with most confidence.
     """
+    primary = recipe.gate.primary
     change = ours.item_values(primary) - theirs.item_values(primary)
 
     def shown(sign: int, kind: str, wrong: Answers) -> list[dict[str, Any]]:
@@ -247,9 +249,9 @@ def _flips(
             {
                 "id": items[i].id,
                 "input": items[i].text,
-                "target": items[i].target,
-                "base": _said(base.predictions[i]),
-                "candidate": _said(candidate.predictions[i]),
+                "target": _wanted(recipe, items[i]),
+                "base": _said(recipe, items[i], base.predictions[i]),
+                "candidate": _said(recipe, items[i], candidate.predictions[i]),
                 "kind": kind,
             }
             for i in chosen[:FLIPS_SHOWN]
@@ -261,26 +263,33 @@ def _flips(
 
 
 def _errors(
-    primary: str, items: Sequence[Example], predictions: Sequence[Prediction], ours: Scores
+    recipe: Recipe, items: Sequence[Example], predictions: Sequence[Prediction], ours: Scores
 ) -> list[dict[str, Any]]:
     """The candidate's wrong answers, the most confident first."""
-    values = ours.item_values(primary)
+    values = ours.item_values(recipe.gate.primary)
     wrong = [int(i) for i in np.flatnonzero(values < 1.0)]
     wrong.sort(key=lambda i: (-(predictions[i].confidence or 0.0), values[i], i))
     return [
         {
             "id": items[i].id,
             "input": items[i].text,
-            "target": items[i].target,
-            "candidate": _said(predictions[i]),
+            "target": _wanted(recipe, items[i]),
+            "candidate": _said(recipe, items[i], predictions[i]),
             "confidence": predictions[i].confidence,
         }
         for i in wrong[:ERRORS_SHOWN]
     ]
 
 
-def _said(prediction: Prediction) -> str:
-    """The answer, or what was said instead of one."""
+def _wanted(recipe: Recipe, example: Example) -> str:
+    """The target as people read it."""
+    return told_target(example.target) if recipe.task.output == "ranking" else example.target
+
+
+def _said(recipe: Recipe, example: Example, prediction: Prediction) -> str:
+    """The answer as people read it, or what was said instead of one."""
+    if recipe.task.output == "ranking" and prediction.valid:
+        return told_answer(prediction.output, example.target)
     return prediction.output if prediction.valid else f"(invalid) {prediction.raw}".strip()
 
 

@@ -35,8 +35,8 @@ from assay.recipe.schema import Rung as RungSettings
 
 # From cheapest to dearest to serve, as measured per item on a CPU (docs/results.md).
 SERVING_ORDER = (
-    "majority", "copy", "lead", "sentence", "dictionary", "tfidf", "nearest", "embedding", "encoder",
-    "llm",
+    "majority", "copy", "lead", "sentence", "dictionary", "keyword", "bm25", "tfidf", "nearest",
+    "embedding", "encoder", "llm",
 )  # fmt: skip
 NEEDS_BASE = ("embedding", "encoder", "llm")
 
@@ -52,6 +52,8 @@ class Climb:
     progress: Progress
     bases: dict[str, dict[str, Answers]] = field(default_factory=dict)
     baseline: Path | None = None  # where the bases' answers lie; None: in the folder
+    # Of the corpus, by frozen encoder: its vectors, and the seconds that reading it took.
+    vectors: dict[str, tuple[Array, float]] = field(default_factory=dict)
 
 
 @dataclass
@@ -100,9 +102,18 @@ def card_for(climb: Climb, rung: RungSettings) -> Card:
     return card.model_copy(update={"base": described, "template_digest": digest})
 
 
+def untrained_base(recipe: Recipe, rung: RungSettings) -> Base | None:
+    """The base that a rung is compared with; None: with the commonest answer.
+
+    A frozen encoder that ranks has learnt nothing: it is its own base, and could never beat it.
+    """
+    ranks_as_it_is = recipe.task.output == "ranking" and rung.kind == "embedding"
+    return None if ranks_as_it_is else rung_base(recipe, rung)
+
+
 def base_key(recipe: Recipe, rung: RungSettings) -> str | None:
     """What rungs have in common whose base answers the same untrained; None without a base."""
-    base = rung_base(recipe, rung)
+    base = untrained_base(recipe, rung)
     if base is None:
         return None
     return f"{'causal' if rung.kind == 'llm' else 'embedding'}:{base.model}"
@@ -112,8 +123,8 @@ def base_answers(climb: Climb, rung: RungSettings, split: str) -> Answers:
     """What the rung's base answers untrained, on the same items; computed once a base.
 
     An llm is compared with the bare language model under the same prompt and constraint; an
-    encoder with its own zero-shot similarity to the label names; a rung without a base with the
-    commonest answer.
+    encoder with its own zero-shot similarity to the label names, or to the passages; a rung without
+    a base with the commonest answer.
     """
     key = base_key(climb.recipe, rung) or "majority"
     cached = climb.bases.setdefault(key, {})
@@ -125,11 +136,13 @@ def base_answers(climb: Climb, rung: RungSettings, split: str) -> Answers:
 
 
 def _answer_base(climb: Climb, rung: RungSettings, split: str, path: Path) -> Answers:
-    base = rung_base(climb.recipe, rung)
+    base = untrained_base(climb.recipe, rung)
     examples: Sequence[Example] = getattr(climb.splits, split)
     card = card_for(climb, rung)
     untrained: Rung
-    if base is None:
+    if climb.recipe.task.output == "ranking":
+        untrained, name = _ranking_base(climb, base, card)
+    elif base is None:
         from assay.evaluation.rungs.simple import Majority
 
         untrained, name = Majority.fit(card, climb.splits.train), "commonest answer"
@@ -154,6 +167,27 @@ def _answer_base(climb: Climb, rung: RungSettings, split: str, path: Path) -> An
     answers = answer(name, untrained, examples, climb.progress)
     _save_answers(path, answers)
     return answers
+
+
+def _ranking_base(climb: Climb, base: Base | None, card: Card) -> tuple[Rung, str]:
+    corpus = climb.splits.corpus
+    if base is None:
+        from assay.evaluation.rungs.ranking import Popular
+
+        return Popular.fit(card, climb.splits.train, corpus), "passages most often relevant"
+    return _frozen_retriever(climb, base, card), f"{climb.pool.ref(base).name}, untrained"
+
+
+def _frozen_retriever(climb: Climb, base: Base, card: Card) -> Rung:
+    """The bare encoder over the corpus, which it reads once a run."""
+    from assay.evaluation.rungs.retriever import FrozenRetriever
+
+    embedder, corpus = climb.pool.embedder(base), climb.splits.corpus
+    if base.model not in climb.vectors:
+        began = time.perf_counter()
+        made = FrozenRetriever.over(card, embedder, corpus, climb.progress)
+        climb.vectors[base.model] = made.vectors, time.perf_counter() - began
+    return FrozenRetriever(card, embedder, corpus, climb.vectors[base.model][0])
 
 
 def answer(name: str, rung: Rung, examples: Sequence[Example], progress: Progress) -> Answers:
@@ -195,6 +229,8 @@ def climb_rung(climb: Climb, settings: RungSettings, below: Sequence[Step]) -> S
     began = time.perf_counter()
     rung = _fit(climb, settings, folder)
     seconds = time.perf_counter() - began
+    if settings.kind == "embedding" and (base := rung_base(climb.recipe, settings)):
+        seconds = max(seconds, climb.vectors.get(base.model, (None, 0.0))[1])  # read for a base
     answers = answer(settings.kind, rung, climb.splits.validation, climb.progress)
     answers = _calibrated(climb, rung, answers)
     with files.new_directory(folder / "rung") as target:
@@ -210,6 +246,8 @@ def _fit(climb: Climb, settings: RungSettings, folder: Path) -> Rung:
     card = card_for(climb, settings)
     training = settings.training or recipe.training
     base = rung_base(recipe, settings)
+    if recipe.task.output == "ranking":
+        return _fit_ranking(climb, settings, card, folder)
     if base is None:
         from assay.evaluation.rungs.dictionary import Dictionary
         from assay.evaluation.rungs.linear import TfidfLogistic
@@ -251,6 +289,32 @@ def _fit(climb: Climb, settings: RungSettings, folder: Path) -> Rung:
         splits.validation,
         climb.pool.causal(base),
         training,
+        folder,
+        progress,
+    )
+
+
+def _fit_ranking(climb: Climb, settings: RungSettings, card: Card, folder: Path) -> Rung:
+    splits, progress = climb.splits, climb.progress
+    base = rung_base(climb.recipe, settings)
+    if base is None:
+        from assay.evaluation.rungs.ranking import Bm25, Keyword, Popular
+
+        kinds = {"majority": Popular, "keyword": Keyword, "bm25": Bm25}
+        return kinds[settings.kind].fit(card, splits.train, splits.corpus)
+    if settings.kind == "embedding":
+        return _frozen_retriever(climb, base, card)
+    from assay.evaluation.rungs.retriever import FineTunedRetriever
+    from assay.models.load import load_embedder
+
+    return FineTunedRetriever.fit(
+        card,
+        splits.train,
+        splits.validation,
+        splits.corpus,
+        load_embedder(climb.pool.ref(base), progress),
+        settings.adapter,
+        settings.training or climb.recipe.training,
         folder,
         progress,
     )

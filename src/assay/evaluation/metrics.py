@@ -22,6 +22,7 @@ from assay.evaluation import calibration
 from assay.evaluation.compare import Array, Statistic, is_binary, mean
 from assay.evaluation.parts import Parts
 from assay.evaluation.predictions import Prediction
+from assay.evaluation.rankings import ranking_metrics
 from assay.evaluation.texts import free_texts, whole_texts
 from assay.recipe.schema import Task
 
@@ -42,6 +43,7 @@ STAND_IN = {
 }
 CORRECT = {  # the metric that says whether an answer is right; else: exact match
     "label": "accuracy",
+    "ranking": "success_1",
     "number": "number_match",
     "code": "pass_at_1",
     "sql": "execution_match",
@@ -95,6 +97,8 @@ def score(
         parts = _entities(labels, examples, predictions)
     elif task.output == "json":
         parts = _json(task, examples, predictions)
+    elif task.output == "ranking":
+        parts = ranking_metrics(examples, predictions)
     elif task.template == "plain":
         parts = whole_texts(examples, predictions)
     else:

@@ -17,13 +17,14 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import yaml
 
 from assay import files
+from assay.data.passages import grades_of
 from assay.data.prompts import Encoded, encode_training_batch, fit_split, template_for
 from assay.data.records import Example, Splits
 from assay.errors import DataError, ModelError
@@ -217,11 +218,18 @@ def _encoder(
     tokenizer = load_tokenizer(ref)
     peak = _peak(machine, "auto") * 1e12
 
-    def read(examples: Sequence[Example], factor: float = 2.0) -> Range:
-        texts = [example.text for example in examples]
+    def lengths(texts: Sequence[str]) -> list[int]:
         ids = tokenizer(texts, truncation=True, max_length=MAX_TOKENS, verbose=False)["input_ids"]
-        return _over(factor * shape.in_layers * sum(map(len, ids)), peak, SMALL)
+        return [*map(len, ids)]
 
+    def seconds(tokens: int, factor: float = 2.0) -> Range:
+        return _over(factor * shape.in_layers * tokens, peak, SMALL)
+
+    def read(examples: Sequence[Example], factor: float = 2.0) -> Range:
+        return seconds(sum(lengths([example.text for example in examples])), factor)
+
+    if recipe.task.output == "ranking":
+        return _retriever(recipe, rung, shape, splits, lengths, seconds)
     fit, settings = read(splits.train), rung.training or recipe.training
     if rung.kind == "encoder":
         per_epoch = steps_per_epoch(len(splits.train), settings.batch)
@@ -239,6 +247,56 @@ def _encoder(
         base_validation=read(splits.validation),
         base_test=read(splits.test),
         gate=read(splits.test[:ITEMS]).times(2),
+        how=f"computed: {shape.in_layers:,} weights in layers",
+    )
+
+
+def _retriever(
+    recipe: Recipe,
+    rung: RungSettings,
+    shape: Shape,
+    splits: Splits,
+    lengths: Callable[[Sequence[str]], list[int]],
+    seconds: Callable[..., Range],
+) -> RungCost:
+    """An encoder that ranks: the corpus is read once, and trained on in pairs with its queries."""
+    sizes = dict(
+        zip(
+            (passage.id for passage in splits.corpus),
+            lengths([passage.text for passage in splits.corpus]),
+            strict=True,
+        )
+    )
+
+    def pairs(examples: Sequence[Example]) -> list[int]:
+        queries = lengths([example.text for example in examples])
+        return [
+            query + sizes[id_]
+            for query, example in zip(queries, examples, strict=True)
+            for id_ in grades_of(example.target)
+        ]
+
+    def asked(examples: Sequence[Example]) -> Range:
+        return seconds(sum(lengths([example.text for example in examples])))
+
+    key, corpus = base_key(recipe, rung), seconds(sum(sizes.values()))
+    fit, settings = corpus, rung.training or recipe.training
+    if rung.kind == "encoder":
+        train, held_out = pairs(splits.train), pairs(splits.validation)
+        epochs = total_steps(len(train), settings) / steps_per_epoch(len(train), settings.batch)
+        curve = seconds(sum(held_out[: settings.validation_items]))
+        curve = curve.times(validations(len(train), settings))
+        blend = seconds(sum(held_out)).times(len(SHARES))
+        fit = fit + seconds(sum(train), 6.0).times(epochs) + curve + blend
+    return RungCost(
+        kind=rung.kind,
+        base=key,
+        fit=fit,
+        validation=asked(splits.validation),
+        test=asked(splits.test),
+        base_validation=asked(splits.validation) if key else None,
+        base_test=asked(splits.test) + corpus if key else None,
+        gate=asked(splits.test[:ITEMS]).times(2),
         how=f"computed: {shape.in_layers:,} weights in layers",
     )
 

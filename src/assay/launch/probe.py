@@ -23,6 +23,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
+import numpy as np
 import psutil
 import torch
 
@@ -50,6 +51,7 @@ from assay.training.schedule import epoch_batches, steps_per_epoch, total_steps,
 FEW, MANY = 4, 16  # items answered at once
 TEXTS = 64  # that an encoder reads at once
 WIDER = (1.0, 2.0, 4.0)  # what fp32 costs where the base computes in bf16, as seen on processors
+NONE = Range(0.0, 0.0, 0.0)
 EVERY = 0.02  # seconds between looks at the memory
 
 
@@ -72,6 +74,16 @@ def probe(climb: Climb) -> list[RungCost]:
 def _embedding(climb: Climb, rung: RungSettings) -> RungCost:
     embedder = climb.pool.embedder(_base(climb, rung))
     read = _reading(climb, partial(_embed, embedder))
+    if climb.recipe.task.output == "ranking":  # compared with no base; reads the corpus once
+        return RungCost(
+            kind=rung.kind,
+            base=None,
+            fit=_passages(climb, embedder),
+            validation=read(climb.splits.validation),
+            test=read(climb.splits.test),
+            gate=read(climb.splits.test[:ITEMS]).times(2),
+            how=f"measured: texts read in batches of {TEXTS}",
+        )
     return RungCost(
         kind=rung.kind,
         base=base_key(climb.recipe, rung),
@@ -96,19 +108,22 @@ def _encoder(climb: Climb, rung: RungSettings) -> RungCost:
         steps, how = _steps(engine, items, settings)
     loss = _loss(engine, held_out)
     read = _reading(climb, lambda examples: trained.predict(examples, SILENT))
+    ranks = climb.recipe.task.output == "ranking"  # the corpus is read once, and no regression made
+    corpus = _passages(climb, own) if ranks else NONE
+    before = corpus if ranks else read_base(climb.splits.train)
     curve = min(len(held_out), settings.validation_items) * validations(len(items), settings)
     blend = 0 if rung.adapter is not None else len(SHARES) * len(held_out)
     return RungCost(
         kind=rung.kind,
         base=base_key(climb.recipe, rung),
-        fit=read_base(climb.splits.train) + steps + loss.times(curve + blend),
+        fit=before + steps + loss.times(curve + blend),
         validation=read(climb.splits.validation),
         test=read(climb.splits.test),
         base_validation=read_base(climb.splits.validation),
-        base_test=read_base(climb.splits.test),
+        base_test=read_base(climb.splits.test) + corpus,
         gate=read(climb.splits.test[:ITEMS]).times(2),
         memory=Memory(peak.bytes, peak.bytes, peak.bytes, peak.how),
-        how=f"{how}; its regression is not estimated",
+        how=how if ranks else f"{how}; its regression is not estimated",
     )
 
 
@@ -166,6 +181,16 @@ def _encoder_engine(
         held_out: list[Any] = [*tagging.items_of(own, card, splits.validation)]
         trained: Rung = tagging.FineTunedTagger(card, own, network)
         objective: Any = objective_of(Tag, own, settings)
+    elif climb.recipe.task.output == "ranking":
+        from assay.evaluation.rungs import retriever
+        from assay.training.objectives.contrast import Contrast
+
+        network = retriever.network_of(own)
+        items = [*retriever.pairs_of(own, splits.corpus, splits.train)]
+        held_out = [*retriever.pairs_of(own, splits.corpus, splits.validation)]
+        no_vectors = np.zeros((0, own.model.config.hidden_size), dtype=np.float32)
+        trained = retriever.FineTunedRetriever(card, own, (), no_vectors)
+        objective = objective_of(Contrast, own, settings)
     else:
         from assay.evaluation.rungs import encoder as encoding
         from assay.training.objectives.classify import Classify
@@ -342,6 +367,17 @@ def _reading(
         [_timed(partial(read, batch)) / max(1, sum(map(_letters, batch))) for batch in batches]
     )
     return lambda examples: rates.times(sum(map(_letters, examples)))
+
+
+def _passages(climb: Climb, embedder: Embedder) -> Range:
+    """Seconds to read the corpus, from a batch of short, of middling and of long passages."""
+    texts = sorted((passage.text for passage in climb.splits.corpus), key=len)
+    last = max(0, len(texts) - TEXTS)
+    batches = [texts[int(share * last) :][:TEXTS] for share in (0.1, 0.5, 0.9)]
+    rates = [
+        _timed(partial(embed, embedder, batch, SILENT)) / sum(map(len, batch)) for batch in batches
+    ]
+    return Range.of(rates).times(sum(map(len, texts)))
 
 
 def _embed(embedder: Embedder, examples: Sequence[Example]) -> None:

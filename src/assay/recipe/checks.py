@@ -53,6 +53,7 @@ METRICS: dict[str, tuple[str, ...]] = {
         "valid",
         *CONFIDENCE_METRICS,
     ),
+    "ranking": ("ndcg_10", "mrr_10", "recall_10", "recall_100", "success_1", "valid"),
     "plain": ("compression", "bits_per_byte", "valid"),
 }
 NEEDED: dict[str, tuple[str, str | None]] = {  # key of task, perhaps its value, for a metric
@@ -67,7 +68,9 @@ NEEDED: dict[str, tuple[str, str | None]] = {  # key of task, perhaps its value,
     "execution_match": ("check", "sql"),
     "sql_exact": ("check", "sql"),
 }
-WITHOUT_BASE = ("majority", "copy", "lead", "sentence", "dictionary", "tfidf", "nearest")
+WITHOUT_BASE = (
+    "majority", "copy", "lead", "sentence", "dictionary", "keyword", "bm25", "tfidf", "nearest",
+)  # fmt: skip
 TRAINED_BY_THE_LOOP = ("encoder", "llm")
 WITHOUT_EFFECT = {"encoder": ("packing", "activation_checkpointing"), "llm": ("word_dropout",)}
 
@@ -78,7 +81,7 @@ def checks(recipe: Recipe) -> Iterator[tuple[Keys, str]]:
     yield from _constraint(recipe)
     yield from _ladder(recipe)
     yield from _numbers(recipe)
-    for split in ("train", "validation", "test"):
+    for split in ("train", "validation", "test", "corpus"):
         source = getattr(recipe.data, split)
         written = password_in(source.url or "") if source else None
         if written and "${" not in written:
@@ -186,7 +189,14 @@ def _ladder(recipe: Recipe) -> Iterator[tuple[Keys, str]]:
         loop, where = recipe.training, ("training",)
         if rung.training is not None:
             loop, where = rung.training, (*keys, "training")
-        for name in WITHOUT_EFFECT.get(rung.kind, ()):
+        if rung.kind == "encoder" and recipe.task.output == "ranking":
+            for name in ("batch", "micro_batch"):
+                if getattr(loop, name) == 1:
+                    yield (*where, name), "is 1: a pair is told from the others of its batch"
+        unread = WITHOUT_EFFECT.get(rung.kind, ())
+        if rung.kind == "encoder" and recipe.task.output == "ranking":
+            unread = (*unread, "label_smoothing")  # its loss has no labels
+        for name in unread:
             if getattr(loop, name):
                 problem = f"has no effect on ladder.{index}, an {rung.kind}; its own training "
                 yield (*where, name), f"{problem}can leave it out"

@@ -18,22 +18,27 @@ RungKind = Literal[
     "lead",
     "sentence",
     "dictionary",
+    "keyword",
+    "bm25",
     "tfidf",
     "nearest",
     "embedding",
     "encoder",
     "llm",
 ]
-Output = Literal["label", "entities", "json", "text"]
+Output = Literal["label", "entities", "json", "text", "ranking"]
 OUTPUTS: dict[str, tuple[str, ...]] = {  # of a task, that a kind of rung can give; others: any
     "copy": ("text",),
     "lead": ("text",),
     "sentence": ("text",),
     "dictionary": ("entities",),
+    "keyword": ("ranking",),
+    "bm25": ("ranking",),
     "tfidf": ("label",),
     "nearest": ("label", "json", "text"),
-    "embedding": ("label", "entities"),
-    "encoder": ("label", "entities"),
+    "embedding": ("label", "entities", "ranking"),
+    "encoder": ("label", "entities", "ranking"),
+    "llm": ("label", "entities", "json", "text"),
 }
 PASS_AT = (2, 5, 10, 25, 50, 100)  # each k of pass@k, as far as programs are drawn
 Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
@@ -50,7 +55,7 @@ class Task(Section):
     """What goes in and what must come out."""
 
     output: Output = Field(
-        description="label: one of a fixed set. entities: the words that name something, and what. json: an object valid under `schema`. text: free."
+        description="label: one of a fixed set. entities: the words that name something, and what. json: an object valid under `schema`. text: free. ranking: the passages of `data.corpus` that answer the input, best first."
     )
     system: str = Field(
         default="", description="System instruction put before every input; part of the prompt."
@@ -129,6 +134,11 @@ class Task(Section):
             raise ValueError("`answer` must contain {target}")
         if self.output == "entities" and self.answer != "{target}":
             raise ValueError("`answer` has no effect with output: entities")
+        spoken = (self.system, self.prompt, self.answer, self.template)
+        if self.output == "ranking" and spoken != ("", "{input}", "{target}", "chat"):
+            raise ValueError(
+                "`system`, `prompt`, `answer` and `template` have no effect with output: ranking"
+            )
         return self
 
     @property
@@ -191,6 +201,13 @@ class Source(Section):
         return self
 
 
+class Corpus(Source):
+    """The passages that a ranking is made of."""
+
+    id: str = Field(default="id", description="Column with a passage's unique id.")
+    text: str = Field(default="text", description="Column with a passage's text.")
+
+
 class Database(Section):
     """Where the databases are that queries are run on."""
 
@@ -245,7 +262,7 @@ class Data(Section):
     )
     target: str = Field(
         default="label",
-        description="Column with the target (pairs); JSON targets may be objects. Entities: a list of {type, start, end} or {type, text}, or IOB tags where the input is a list of tokens.",
+        description="Column with the target (pairs); JSON targets may be objects. Entities: a list of {type, start, end} or {type, text}, or IOB tags where the input is a list of tokens. Ranking: a list of the ids of the passages that answer the input, or {id: grade} with a higher grade for a better answer.",
     )
     names: dict[str, str] = Field(
         default_factory=dict,
@@ -257,6 +274,9 @@ class Data(Section):
     )
     database: Database | None = Field(
         default=None, description="The database that answers are run on, for task.check: sql."
+    )
+    corpus: Corpus | None = Field(
+        default=None, description="The passages that inputs are answered with, for output: ranking."
     )
     messages: str = Field(
         default="messages", description="Column with the list of {role, content} turns (messages)."
@@ -480,10 +500,12 @@ class Recipe(Section):
             if output not in OUTPUTS.get(kind, (output,)):
                 need = " or ".join(OUTPUTS[kind])
                 raise ValueError(f"ladder: {kind} needs task.output: {need}")
-        if output == "entities" and self.data.format != "pairs":
-            raise ValueError("task.output: entities needs data.format: pairs")
+        if output in ("entities", "ranking") and self.data.format != "pairs":
+            raise ValueError(f"task.output: {output} needs data.format: pairs")
         if self.data.names and (output not in ("label", "entities") or self.data.format != "pairs"):
             raise ValueError("data.names: only labels and tags have names, in data.format: pairs")
+        if (output == "ranking") != (self.data.corpus is not None):
+            raise ValueError("task.output: ranking and data.corpus go together")
         check, tests = self.task.check, self.data.tests is not None
         if (check == "code") != tests and not (check == "sql" and tests):
             raise ValueError("task.check: code and data.tests go together")

@@ -35,6 +35,8 @@ def load_rung(folder: Path, progress: Progress, pool: BasePool) -> Rung:
 
 def _load(folder: Path, progress: Progress, pool: BasePool) -> Rung:
     card = Card.read(folder)
+    if card.task.output == "ranking":
+        return _load_ranking(folder, card, progress, pool)
     if card.kind in ("majority", "copy", "lead", "sentence", "nearest"):
         from assay.evaluation.rungs import simple
 
@@ -67,6 +69,23 @@ def _load(folder: Path, progress: Progress, pool: BasePool) -> Rung:
     from assay.evaluation.rungs.llm import LanguageModel
 
     return LanguageModel.load(folder, card, pool.causal(base.as_base(), base.digest))
+
+
+def _load_ranking(folder: Path, card: Card, progress: Progress, pool: BasePool) -> Rung:
+    if card.kind in ("majority", "keyword", "bm25"):
+        from assay.evaluation.rungs import ranking
+
+        kinds = (ranking.Popular, ranking.Keyword, ranking.Bm25)
+        return next(kind for kind in kinds if kind.kind == card.kind).load(folder, card)
+    from assay.evaluation.rungs.retriever import FineTunedRetriever, FrozenRetriever
+    from assay.models.load import load_embedder
+
+    base = _base(card)
+    if card.kind == "embedding":
+        embedder = pool.embedder(base.as_base(), base.digest)
+        return FrozenRetriever.load(folder, card, embedder)
+    own = load_embedder(pool.ref(base.as_base(), base.digest), progress)
+    return FineTunedRetriever.load(folder, card, own)
 
 
 def _base(card: Card) -> BaseCard:

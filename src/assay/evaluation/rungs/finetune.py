@@ -16,11 +16,12 @@ from assay.recipe.schema import Adapter, Training
 from assay.training.engine import Engine, Fitted
 from assay.training.objectives import Objective
 from assay.training.objectives.classify import Classify
+from assay.training.objectives.contrast import Contrast
 from assay.training.objectives.tag import Tag
 
 SHARES = (1.0, 0.8, 0.6, 0.4)  # of the way from frozen to trained
 Item = TypeVar("Item")
-Made = TypeVar("Made", Classify, Tag)
+Made = TypeVar("Made", Classify, Tag, Contrast)
 
 
 def engine_for(
@@ -94,7 +95,7 @@ def _blend(
 
 
 def objective_of(kind: type[Made], embedder: Embedder, settings: Training) -> Made:
-    """The objective ``classify`` or ``tag`` for this encoder's tokens."""
+    """The objective ``classify``, ``tag`` or ``contrast`` for this encoder's tokens."""
     tokenizer = embedder.tokenizer
     if settings.word_dropout and tokenizer.mask_token_id is None:
         raise TrainingError(
