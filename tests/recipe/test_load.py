@@ -141,7 +141,7 @@ def test_every_fault_is_reported_at_once_with_its_line(write: Write) -> None:
         "recipe.yaml:12: data.near_duplicates: must be at most 1, but is 1.5",
         'recipe.yaml:13: epochs: unknown key "epochs". It belongs under ladder.N.training '
         "or training.",
-        "recipe.yaml:15: ladder.0.kind: must be majority, copy, lead, sentence, dictionary, tfidf, nearest, embedding, encoder "
+        "recipe.yaml:15: ladder.0.kind: must be majority, copy, lead, sentence, dictionary, keyword, bm25, tfidf, nearest, embedding, encoder "
         'or llm, but is the text "tfdif". Did you mean "tfidf"?',
         'recipe.yaml:17: ladder.1.training.epochs: must be a number, but is the text "3"; write 3',
         "recipe.yaml:17: ladder.1.training.batch: must be at least 1, but is 0",
@@ -203,7 +203,7 @@ def test_validate_all_finds_the_faults_of_every_profile(write: Write, minimal: s
         "recipe.yaml:16: gate.thresholds.accuracy: must be a share between 0 and 1, "
         "but is the number 2; write 0.02",
         "recipe.yaml:21: profiles.local.training.epochs: must be more than 0, but is 0",
-        "recipe.yaml:27: profiles.full.ladder.0.kind: must be majority, copy, lead, sentence, dictionary, tfidf, nearest, embedding, "
+        "recipe.yaml:27: profiles.full.ladder.0.kind: must be majority, copy, lead, sentence, dictionary, keyword, bm25, tfidf, nearest, embedding, "
         'encoder or llm, but is the text "lm". Did you mean "llm"?',
     ]
 

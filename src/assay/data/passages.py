@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
+from assay.data.cells import column, parsed
 from assay.data.clean import repaired, require_unicode
 from assay.data.readers import read
 from assay.data.records import Example, Passage, Splits
@@ -48,12 +49,7 @@ def read_corpus(corpus: Corpus, recipe_dir: Path | None, *, repair: bool) -> tup
 
 
 def _cell(row: Row, name: str, where: str, key: str) -> str:
-    if name not in row:
-        raise DataError(
-            f'{where}: no column "{name}" ({key})',
-            f"Columns of this row: {', '.join(map(str, row)) or 'none'}.",
-        )
-    value = row[name]
+    value = column(row, name, where, key)
     if not isinstance(value, str | int) or isinstance(value, bool) or not str(value).strip():
         raise DataError(
             f"{where}: {name} is {value!r}, not a text that can be found",
@@ -108,10 +104,7 @@ def grades_in(value: Any, known: Collection[str], where: str) -> Grades:
 def _opened(value: Any, where: str) -> Any:
     """A list or object that a cell holds as JSON text; else the value as it is."""
     if isinstance(value, str) and value.strip()[:1] in ("[", "{"):
-        try:
-            return json.loads(value)
-        except (ValueError, RecursionError) as error:
-            raise DataError(f"{where}: is not JSON: {error}", "Correct the row.") from error
+        return parsed(value, where)
     return value.strip() if isinstance(value, str) else value
 
 
