@@ -17,6 +17,7 @@ from shipped import (
     aspects,
     commerce,
     entities,
+    functions,
     intents,
     mails,
     opinions,
@@ -48,6 +49,7 @@ FAMILIES = (
     practices,
     resumes,
     searches,
+    functions,
 )
 CARDS = {name: card for family in FAMILIES for name, card in family.CARDS.items()}
 

@@ -14,6 +14,7 @@ import pytest
 sys.path.append(str(Path(__file__).resolve().parents[2] / "tools"))
 card: Any = import_module("shipped.card")
 aspects: Any = import_module("shipped.aspects")
+functions: Any = import_module("shipped.functions")
 reports: Any = import_module("shipped.reports")
 worked: Any = import_module("shipped.worked")
 
@@ -232,3 +233,40 @@ def test_the_same_originals_give_the_same_bytes(
         written.append({p.name: p.read_bytes() for p in sorted((target / dataset).iterdir())})
     assert written[0] == written[1]
     assert {*written[0]} >= {"LICENSE.txt", "README.md", "digests.json", "test.jsonl.gz"}
+
+
+# -- functions ------------------------------------------------------------------------------------
+
+
+def problem(code: str, example: str, text: str = "Write a function to add numbers.") -> Any:
+    return {"text": text, "code": code, "tests": [example], "example": example, "task": 7}
+
+
+def test_a_problem_becomes_a_head_with_its_first_test_as_the_example() -> None:
+    code = "import math\ndef half(x):\n  return x / 2\ndef add(a, b=(1, 2)):\n  return a + sum(b)"
+    row = functions.completed(problem(code, "assert add(1,(2,3)) == 6"))
+    assert row["head"] == (
+        'import math\n\ndef add(a, b=(1, 2)):\n    """Add numbers.\n    >>> add(1, (2, 3))\n    6\n    """'
+    )
+    assert (row["code"], row["task"]) == (code, "MBPP/7")
+
+
+@pytest.mark.parametrize(
+    "unfit",
+    [
+        problem("def add(a): return a", "assert add(1)"),
+        problem("def add(a): return a", "assert add(1) >= 1"),
+        problem("def add(a): return a", "assert set(add(1)) == {1}"),
+        problem("def plus(a): return a", "assert add(1) == 1"),
+        problem("def add(a): return a", "assert add(1) == 1", text="What is one and one?"),
+    ],
+)
+def test_a_problem_without_such_a_test_is_left_out(unfit: Any) -> None:
+    assert functions.completed(unfit) is None
+
+
+def test_the_docstrings_of_a_program_go_and_nothing_else() -> None:
+    code = 'import math\ndef f(x):\n    """Half."""\n    s = "kept"\n    return x / 2\n'
+    assert functions.undocumented(code) == (
+        "import math\n\ndef f(x):\n    s = 'kept'\n    return x / 2"
+    )

@@ -81,7 +81,7 @@ def test_a_target_is_a_list_an_object_or_one_id(given: Any, grades: dict[str, fl
         ({"a": True}, 'the grade of "a" is True'),
         ({"a": "3"}, "the grade of \"a\" is '3'"),
         ({"a": float("nan")}, 'the grade of "a" is nan'),
-        ("[1,", "here: is not JSON"),
+        ("[1,", "here is not JSON"),
     ],
 )
 def test_a_faulty_target_is_named(given: Any, said: str) -> None:

@@ -25,6 +25,7 @@ LICENCES = (
     "CC-BY-3.0",
     "CC-BY-4.0",
     "CC-BY-4.0 AND Apache-2.0",
+    "CC-BY-4.0 AND MIT",
     "CC-BY-SA-4.0",
     "MIT",
     "NOASSERTION",  # Cranfield: none is stated
@@ -103,6 +104,9 @@ ROWS = {
     "made-resumes/train": 1_200,
     "made-resumes/validation": 120,
     "made-resumes/test": 300,
+    "python-functions/train": 370,
+    "python-functions/validation": 90,
+    "python-functions/test": 164,
     "cranfield/train": 85,
     "cranfield/validation": 40,
     "cranfield/test": 100,

@@ -16,6 +16,7 @@ from assay.recipe.schema import Source
 SPLITS = {
     "gsm8k": ("train", "test"),
     "mbpp": ("train", "validation", "test"),
+    "python-functions": ("train", "validation", "test"),
     "qmsum": ("train", "validation", "test"),
     "shop-texts": ("train", "test"),
     "tatqa": ("train", "validation", "test"),
@@ -35,6 +36,7 @@ def rows_of(name: str) -> list[dict[str, Any]]:
     [
         ("gsm8k", "question"),
         ("mbpp", "task"),
+        ("python-functions", "task"),
         ("qmsum", "passage"),
         ("shop-texts", "text"),
         ("tatqa", "page"),
@@ -56,10 +58,11 @@ def test_every_sum_comes_to_the_number_after_its_mark(split: str) -> None:
         assert "<<" not in row["answer"]
 
 
-def test_programs_pass_their_tests_and_those_of_others_fail_them() -> None:
+@pytest.mark.parametrize(("split", "every"), [("mbpp/test", 12), ("python-functions/test", 4)])
+def test_programs_pass_their_tests_and_those_of_others_fail_them(split: str, every: int) -> None:
     """A program that its own tests refuse would make the task impossible, one that any answer passes
     would make it nothing."""
-    rows = rows_of("mbpp/test")[::12]
+    rows = rows_of(split)[::every]
     tests = ["\n".join(row["tests"]) for row in rows]
     own = outcomes([(code_in(row["code"]), test) for row, test in zip(rows, tests, strict=True)])
     assert set(own) == {PASSED}
@@ -67,6 +70,21 @@ def test_programs_pass_their_tests_and_those_of_others_fail_them() -> None:
         [(code_in(row["code"]), test) for row, test in zip(rows[1:], tests[:-1], strict=True)]
     )
     assert PASSED not in others
+
+
+def test_a_head_alone_passes_nothing_and_its_program_repeats_no_docstring() -> None:
+    rows = rows_of("python-functions/test")[::4]
+    heads = [(row["head"], "\n".join(row["tests"])) for row in rows]
+    assert PASSED not in outcomes(heads)
+    assert not [row["task"] for row in rows if '"""' in row["code"]]
+
+
+def test_heads_made_of_mbpp_show_the_call_that_their_first_test_makes() -> None:
+    for split in ("train", "validation"):
+        for row in rows_of(f"python-functions/{split}"):
+            called = row["head"].partition("def ")[2].partition("(")[0]
+            assert f">>> {called}(" in row["head"] and f"{called}(" in row["tests"][-3]
+            assert not re.search(r"(?i)write a .*function", row["head"])
 
 
 @pytest.mark.parametrize("split", ["train", "validation", "test"])

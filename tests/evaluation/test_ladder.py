@@ -139,6 +139,50 @@ def test_every_rung_is_climbed_when_asked(climb: Any) -> None:
     assert [entry["selected"] for entry in entries] == [False, True, False]
 
 
+def wrong_about(kind: Any, count: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have a rung answer the first ``count`` items wrongly, and the others rightly."""
+    honest = kind.predict
+
+    def predict(self: Any, examples: Sequence[Example], progress: Any) -> Any:
+        labels = self.card.labels
+        return [
+            replace(said, output=labels[labels.index(e.target) - (place < count)])
+            for place, (e, said) in enumerate(
+                zip(examples, honest(self, examples, progress), strict=True)
+            )
+        ]
+
+    monkeypatch.setattr(kind, "predict", predict)
+
+
+def test_a_near_miss_is_no_pass_while_a_dearer_rung_may(
+    climb: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of 60 items 0.9 is 54, and one standard error 2.3 items: 53 is a near miss."""
+    wrong_about(TfidfLogistic, 7, monkeypatch)
+    wrong_about(Nearest, 3, monkeypatch)
+    _, entries, chosen = climb_ladder(
+        climb(["majority", "tfidf", "nearest"], thresholds={"accuracy": 0.9})
+    )
+    assert [entry["passes"] for entry in entries] == [False, False, True]
+    assert [entry["near"] for entry in entries] == [False, True, False]
+    assert entries[1]["reasons"] == ["accuracy >= 0.90 (missed by less than one standard error)"]
+    assert chosen == 2
+
+
+def test_where_none_passes_the_cheapest_near_miss_is_chosen(
+    climb: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The dearer rung is right once more: that is luck as likely as worth, and costs more to serve."""
+    wrong_about(TfidfLogistic, 8, monkeypatch)
+    wrong_about(Nearest, 7, monkeypatch)
+    steps, entries, chosen = climb_ladder(
+        climb(["majority", "tfidf", "nearest"], thresholds={"accuracy": 0.9})
+    )
+    assert [entry["near"] for entry in entries] == [False, True, True]
+    assert steps[chosen].kind == "tfidf" and entries[chosen]["selected"]
+
+
 def test_when_none_passes_the_best_is_chosen(climb: Any) -> None:
     steps, entries, chosen = climb_ladder(
         climb(["majority", "tfidf"], noise=0.5, thresholds={"accuracy": 0.99})

@@ -72,26 +72,44 @@ def description(problem: str) -> str:
     return rest[:1].upper() + rest[1:]
 
 
-def programs(source: Path) -> Splits:
-    """The official splits by task number; 1 to 10 are examples for prompts, and left out."""
+NUMBERS = {"train": range(601, 975), "validation": range(511, 601), "test": range(11, 511)}
+
+
+def problems(source: Path, split: str) -> list[Row]:
+    """MBPP's problems of an official split; 1 to 10 are examples for prompts, and left out."""
     path = source / "mbpp_humanevalx_leetcode" / "Evaluation" / "MBPP" / "data" / "mbpp.jsonl"
-    numbers = {"train": range(601, 975), "validation": range(511, 601), "test": range(11, 511)}
-    splits: Splits = {name: [] for name in numbers}
+    found: list[Row] = []
     for line in path.read_text(encoding="utf-8").splitlines():
         task = json.loads(line)
         code = task["code"].replace("\r\n", "\n").replace("\t", "    ").strip()
         tests = [task["test_setup_code"], *task["test_list"]]
         row = {
-            "problem": f"{task['text'].strip()}\n{task['test_list'][0]}",
+            "text": task["text"],
             "code": "\n".join(part.rstrip() for part in code.split("\n")),
             "tests": [test.replace("\r\n", "\n") for test in tests if test.strip()],
-            "description": description(task["text"]),
+            "example": task["test_list"][0],
             "task": task["task_id"],
         }
-        for name, wanted in numbers.items():
-            if task["task_id"] in wanted:
-                splits[name].append(row)
-    return splits
+        if task["task_id"] in NUMBERS[split]:
+            found.append(row)
+    return found
+
+
+def programs(source: Path) -> Splits:
+    """Each problem with its first test, and a program."""
+    return {
+        split: [
+            {
+                "problem": f"{row['text'].strip()}\n{row['example']}",
+                "code": row["code"],
+                "tests": row["tests"],
+                "description": description(row["text"]),
+                "task": row["task"],
+            }
+            for row in problems(source, split)
+        ]
+        for split in NUMBERS
+    }
 
 
 def articles(source: Path, language: str) -> list[dict[str, Any]]:

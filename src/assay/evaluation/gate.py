@@ -16,17 +16,18 @@ from assay.recipe.schema import Gate
 EXIT_CODES = {"pass": 0, "fail": 3, "investigate": 4}
 
 
-def judge(gate: Gate, evaluation: Evaluation, *, selecting: bool = False) -> Verdict:
+def judge(
+    gate: Gate, evaluation: Evaluation, *, selecting: bool = False, eased: bool = False
+) -> Verdict:
     """Judge a candidate: fail if any check fails, else investigate if any is undecided, else pass.
 
-    ``selecting`` is for the validation items that choose a rung. They are few, and a rung that is
-    good enough should not be passed over, at ten times the serving cost, for some unlucky ones: a
-    threshold counts as met within one standard error, and the number of items is not judged.
+    ``selecting`` is for the validation items that choose a rung: their number is not judged. They are
+    few, so ``eased`` counts a threshold as met within one standard error.
     """
     reasons = (
         *(() if selecting else (_enough_items(gate, evaluation),)),
         _sound_baseline(gate, evaluation),
-        *(_threshold(key, bound, evaluation, selecting) for key, bound in gate.thresholds.items()),
+        *(_threshold(key, bound, evaluation, eased) for key, bound in gate.thresholds.items()),
         _beats_base(gate, evaluation),
         *_beats_cheaper(evaluation),
         _no_bad_slice(gate, evaluation),
@@ -57,12 +58,12 @@ def _sound_baseline(gate: Gate, evaluation: Evaluation) -> Reason:
     return Reason("the base answers", True if sound else None, detail)
 
 
-def _threshold(key: str, bound: float, evaluation: Evaluation, selecting: bool) -> Reason:
+def _threshold(key: str, bound: float, evaluation: Evaluation, eased: bool) -> Reason:
     """The point estimate decides; an interval that crosses the threshold is mentioned."""
     metric = key.removeprefix("max_")
     upper = metric != key
     check = f"{metric} {'<=' if upper else '>='} {wording.threshold(bound)}"
-    if selecting and not upper and 0.0 < bound < 1.0:
+    if eased and not upper and 0.0 < bound < 1.0:
         bound -= math.sqrt(bound * (1.0 - bound) / evaluation.items)
         check += f" less one standard error ({wording.number(bound)})"
     metrics = evaluation.candidate.metrics

@@ -1,8 +1,9 @@
 """The ladder: fit rungs from cheapest to dearest to serve, stop at the first that passes.
 
-Selection looks at validation only, where a threshold counts as met within one standard error and
-a rung need not beat a cheaper one that does not pass. The verdict is stricter: on the test items,
-scored once, the rung selected must meet every threshold and beat every rung below it.
+Selection looks at validation only, where a rung need not beat a cheaper one that does not pass, and
+where, if none passes, the cheapest is taken that misses a threshold by less than one standard error:
+validation items are few. The verdict is stricter: on the test items, scored once, the rung selected
+must meet every threshold and beat every rung below it.
 """
 
 from __future__ import annotations
@@ -391,6 +392,8 @@ def _judge(
     cheaper = [step.validation for step in below if step.entry["passes"]]
     evaluation = evaluate(recipe, climb.splits.labels, examples, answers, base, cheaper)
     verdict = judge(recipe.gate, evaluation, selecting=True)
+    eased = judge(recipe.gate, evaluation, selecting=True, eased=True)
+    near = eased.verdict == "pass" != verdict.verdict
     size = sum(path.stat().st_size for path in (folder / "rung").iterdir())
     base_ref = climb.pool.ref(b) if (b := rung_base(recipe, settings)) else None
     own_weights = settings.kind == "encoder"
@@ -406,7 +409,12 @@ def _judge(
         "validation": {k: round(v, 6) for k, v in scored.metrics.items()},
         "passes": verdict.verdict == "pass",
         "verdict": verdict.verdict,
-        "reasons": [reason.check for reason in verdict.reasons if reason.passed is not True],
+        "near": near,  # what fails is a threshold missed by less than one standard error
+        "reasons": [
+            f"{reason.check} (missed by less than one standard error)" if near else reason.check
+            for reason in verdict.reasons
+            if reason.passed is not True
+        ],
         "training": vars(fitted) if fitted else None,
         "selected": False,
     }
@@ -417,8 +425,9 @@ def climb_ladder(
 ) -> tuple[list[Step], list[dict[str, Any]], int]:
     """Climb until a rung passes on validation; returns the steps, ``ladder.json`` and the choice.
 
-    When none passes, the choice is the rung with the best primary metric on validation: its
-    verdict on the test items will say why it is not good enough.
+    When none passes, the choice is the cheapest that misses a threshold by less than one standard
+    error, else the rung with the best primary metric on validation: its verdict on the test items
+    will say why it is not good enough.
     """
     steps: list[Step] = []
     entries: list[dict[str, Any]] = []
@@ -439,10 +448,11 @@ def climb_ladder(
             chosen = len(steps) - 1
     if chosen is None:
         primary = climb.recipe.gate.primary
-        chosen = int(np.argmax([step.entry["validation"][primary] for step in steps]))
-        climb.progress.say(
-            f"no rung passes on validation; {steps[chosen].kind} is the best of them"
-        )
+        near = [place for place, step in enumerate(steps) if step.entry.get("near")]
+        best = int(np.argmax([step.entry["validation"][primary] for step in steps]))
+        chosen = near[0] if near else best
+        what = "cheapest within one standard error" if near else "best of them"
+        climb.progress.say(f"no rung passes on validation; {steps[chosen].kind} is the {what}")
     entries[chosen]["selected"] = True
     return steps, entries, chosen
 
