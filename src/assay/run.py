@@ -438,7 +438,8 @@ def _climb(
     from assay.models.pool import BasePool
     from assay.serving.parity import certify
 
-    climb = Climb(recipe, splits, run.folder, BasePool(progress, weights), progress)
+    pool = BasePool(progress, weights, remember=True)
+    climb = Climb(recipe, splits, run.folder, pool, progress)
     settings = {rung.kind: rung for rung in ordered(recipe)}
     first = next((r for r in ordered(recipe) if base_key(recipe, r)), ordered(recipe)[0])
     stages.do("baseline", lambda: base_answers(climb, first, "test"))

@@ -16,6 +16,11 @@ from reader import ALONE, CATALOGUE, ELSEWHERE, MEASURED, ROOT, STORY, TEXT, Rea
 
 FAILS = 3
 FAILED = {  # as docs/results.md says
+    "assay train aspect-sentiment",
+    "assay train compliance-check",
+    "assay train passage-ranking --all-rungs",
+    "assay train resume-parsing",
+    "assay train risk-assessment",
     "assay train entity-extraction",
     "assay train contract-parties",
     "assay train complaint-handling",

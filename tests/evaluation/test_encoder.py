@@ -11,11 +11,13 @@ import torch
 
 from assay.data.records import Example, Turn
 from assay.errors import TrainingError
+from assay.evaluation.ladder import answer
 from assay.evaluation.rungs import finetune as room
 from assay.evaluation.rungs.card import Card
 from assay.evaluation.rungs.encoder import FineTunedEncoder
 from assay.evaluation.rungs.finetune import SHARES
 from assay.evaluation.rungs.linear import EmbeddingLogistic
+from assay.models.load import Remembered
 from assay.observability.progress import SILENT, SilentProgress
 from assay.recipe.schema import Adapter, Task, Training
 
@@ -116,3 +118,34 @@ def test_frozen_embeddings_say_how_many_texts_they_cut(embedder: Any) -> None:
     assert said == []
     EmbeddingLogistic.fit(card, [*examples(30), long], embedder(), Listening())
     assert said == ["1 training texts are cut to the encoder's 256 tokens"]
+
+
+def test_the_head_starts_from_what_the_frozen_encoder_has_read(
+    embedder: Any, tmp_path: Path
+) -> None:
+    """Read before or not, the specialist has the same bits."""
+    card = Card(kind="encoder", task=Task(output="label"), labels=LABELS)
+    settings = Training(epochs=1, batch=8, learning_rate=3e-3, sinks=[])
+    train, held_out = examples(60), examples(30, 500)
+    frozen = embedder()
+    frozen.remembered = Remembered()
+    EmbeddingLogistic.fit(card, train, frozen, SILENT)
+    given = card, train, held_out
+    tuned = FineTunedEncoder.fit(*given, embedder(), None, settings, tmp_path / "a", SILENT, frozen)
+    assert frozen.remembered.spared > 0
+    alone = FineTunedEncoder.fit(*given, embedder(), None, settings, tmp_path / "b", SILENT)
+    for name, weight in alone.network.state_dict().items():
+        assert torch.equal(weight, tuned.network.state_dict()[name]), name
+
+
+def test_an_answer_takes_as_long_as_if_its_text_had_not_been_read(embedder: Any) -> None:
+    """What a thousand items cost is told from it."""
+    card = Card(kind="embedding", task=Task(output="label"), labels=LABELS)
+    frozen = embedder()
+    frozen.remembered = Remembered()
+    rung = EmbeddingLogistic.zero_shot(card, frozen, SILENT)
+    first = answer("first", rung, examples(60), SILENT)
+    before = frozen.remembered.spared
+    second = answer("second", rung, examples(60), SILENT)
+    assert second.predictions == first.predictions
+    assert second.seconds > frozen.remembered.spared - before > 0

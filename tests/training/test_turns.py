@@ -1,16 +1,18 @@
-"""Work in several threads of which one computes at a time, and passes on."""
+"""Pieces of work of which one computes at a time, and passes on."""
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import threading
 import time
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
-from assay.training.signals import SHARED_STOP
+from assay.training.signals import SHARED_STOP, StopRequest, interruptible
 from assay.training.turns import Turns, pass_on
 
 
@@ -99,3 +101,48 @@ def test_a_signal_reaches_all(number: signal.Signals) -> None:
     Turns([lasts, lasts], 2).run()
     assert heard == [number.name] * 2
     assert signal.getsignal(number) is before
+
+
+def test_all_are_in_the_thread_of_who_waits_for_them() -> None:
+    def work() -> int:
+        pass_on()
+        return threading.get_ident()
+
+    assert set(Turns([work] * 3, 3).run()) == {threading.get_ident()}
+
+
+@pytest.mark.parametrize("entered", [StopRequest, interruptible])
+def test_who_takes_turns_sets_no_handler_of_its_own(entered: Callable[[], Any]) -> None:
+    """They are left in another order than they were entered in."""
+
+    def work(count: int) -> None:
+        during = signal.getsignal(signal.SIGTERM)
+        with entered():
+            for _ in range(count):
+                pass_on()
+                assert signal.getsignal(signal.SIGTERM) == during
+
+    before = signal.getsignal(signal.SIGTERM)
+    Turns([lambda: work(1), lambda: work(3), lambda: work(2)], 3).run()
+    assert signal.getsignal(signal.SIGTERM) is before
+
+
+def test_a_second_signal_ends_them_at_once() -> None:
+    said: list[str] = []
+
+    def lasts() -> None:
+        try:
+            while True:
+                pass_on()
+        finally:
+            said.append("tidied")
+
+    def hurried() -> None:
+        pass_on()
+        os.kill(os.getpid(), signal.SIGINT)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    with pytest.raises(KeyboardInterrupt):
+        Turns([lasts, hurried], 2).run()
+    gc.collect()
+    assert said == ["tidied"]

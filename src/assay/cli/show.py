@@ -30,7 +30,7 @@ RUNG_NAMES: dict[str, str] = {
     "bm25": "BM25",
     "nearest": "nearest training input",
     "tfidf": "TF-IDF + logistic regression",
-    "embedding": "frozen embedding + logistic head",
+    "embedding": "frozen embedding",
     "encoder": "fine-tuned encoder",
     "llm": "LoRA language model",
 }

@@ -53,8 +53,6 @@ class Climb:
     progress: Progress
     bases: dict[str, dict[str, Answers]] = field(default_factory=dict)
     baseline: Path | None = None  # where the bases' answers lie; None: in the folder
-    # Of the corpus, by frozen encoder: its vectors, and the seconds that reading it took.
-    vectors: dict[str, tuple[Array, float]] = field(default_factory=dict)
 
 
 @dataclass
@@ -180,22 +178,17 @@ def _ranking_base(climb: Climb, base: Base | None, card: Card) -> tuple[Rung, st
 
 
 def _frozen_retriever(climb: Climb, base: Base, card: Card) -> Rung:
-    """The bare encoder over the corpus, which it reads once a run."""
     from assay.evaluation.rungs.retriever import FrozenRetriever
 
-    embedder, corpus = climb.pool.embedder(base), climb.splits.corpus
-    if base.model not in climb.vectors:
-        began = time.perf_counter()
-        made = FrozenRetriever.over(card, embedder, corpus, climb.progress)
-        climb.vectors[base.model] = made.vectors, time.perf_counter() - began
-    return FrozenRetriever(card, embedder, corpus, climb.vectors[base.model][0])
+    embedder = climb.pool.embedder(base)
+    return FrozenRetriever.over(card, embedder, climb.splits.corpus, climb.progress)
 
 
 def answer(name: str, rung: Rung, examples: Sequence[Example], progress: Progress) -> Answers:
-    """Predictions and how long they took."""
-    began = time.perf_counter()
+    """Predictions and how long they took, with what they would have if nothing was read before."""
+    began, spared = time.perf_counter(), _spared(rung)
     predictions = rung.predict(examples, progress)
-    seconds = time.perf_counter() - began
+    seconds = time.perf_counter() - began + _spared(rung) - spared
     if rung.card.task.samples is not None and rung.card.kind == "llm":
         predictions = _with_samples(rung, examples, predictions, progress)
     if rung.card.task.check == "code":
@@ -203,6 +196,11 @@ def answer(name: str, rung: Rung, examples: Sequence[Example], progress: Progres
     if rung.card.task.check == "sql":
         query_metrics(examples, predictions, progress)  # remembered, too
     return Answers(name, predictions, seconds)
+
+
+def _spared(rung: Rung) -> float:
+    known = getattr(getattr(rung, "embedder", None), "remembered", None)
+    return known.spared if known else 0.0
 
 
 def _with_samples(
@@ -227,11 +225,9 @@ def climb_rung(climb: Climb, settings: RungSettings, below: Sequence[Step]) -> S
             return Step(
                 settings.kind, rung, saved, files.read_object(result, "validation", "passes")
             )
-    began = time.perf_counter()
+    began, spared = time.perf_counter(), climb.pool.spared()
     rung = _fit(climb, settings, folder)
-    seconds = time.perf_counter() - began
-    if settings.kind == "embedding" and (base := rung_base(climb.recipe, settings)):
-        seconds = max(seconds, climb.vectors.get(base.model, (None, 0.0))[1])  # read for a base
+    seconds = time.perf_counter() - began + climb.pool.spared() - spared
     answers = answer(settings.kind, rung, climb.splits.validation, climb.progress)
     answers = _calibrated(climb, rung, answers)
     with files.new_directory(folder / "rung") as target:
@@ -277,10 +273,10 @@ def _fit(climb: Climb, settings: RungSettings, folder: Path) -> Rung:
         from assay.models.load import load_embedder
 
         own = load_embedder(climb.pool.ref(base), progress)
-        tuned = FineTunedTagger if tags else FineTunedEncoder
-        return tuned.fit(
-            card, splits.train, splits.validation, own, settings.adapter, training, folder, progress
-        )
+        given = card, splits.train, splits.validation, own, settings.adapter, training, folder
+        if tags:
+            return FineTunedTagger.fit(*given, progress)
+        return FineTunedEncoder.fit(*given, progress, climb.pool.embedder(base))
     from assay.evaluation.rungs.llm import LanguageModel
 
     return LanguageModel.fit(

@@ -230,21 +230,27 @@ def _encoder(
 
     if recipe.task.output == "ranking":
         return _retriever(recipe, rung, shape, splits, lengths, seconds)
+    # Of labels, a frozen encoder reads each split once a run.
+    labels, none = recipe.task.output == "label", Range(0.0, 0.0, 0.0)
+    frozen = any(other.kind == "embedding" for other in recipe.ladder)
     fit, settings = read(splits.train), rung.training or recipe.training
     if rung.kind == "encoder":
+        if labels and frozen:
+            fit = none
         per_epoch = steps_per_epoch(len(splits.train), settings.batch)
         epochs = total_steps(len(splits.train), settings) / per_epoch
         held_out = splits.validation[: settings.validation_items]
         curve = read(held_out).times(validations(len(splits.train), settings))
         blend = read(splits.validation).times(len(SHARES))
         fit = fit + read(splits.train, 6.0).times(epochs) + curve + blend
+    reads_again = not (labels and rung.kind == "embedding")
     return RungCost(
         kind=rung.kind,
         base=base_key(recipe, rung),
         fit=fit,
         validation=read(splits.validation),
-        test=read(splits.test),
-        base_validation=read(splits.validation),
+        test=read(splits.test) if reads_again else none,
+        base_validation=read(splits.validation) if reads_again else none,
         base_test=read(splits.test),
         gate=read(splits.test[:ITEMS]).times(2),
         how=f"computed: {shape.in_layers:,} weights in layers",

@@ -84,17 +84,24 @@ def _embedding(climb: Climb, rung: RungSettings) -> RungCost:
             gate=read(climb.splits.test[:ITEMS]).times(2),
             how=f"measured: texts read in batches of {TEXTS}",
         )
+    again = read if climb.recipe.task.output == "entities" else _known
     return RungCost(
         kind=rung.kind,
         base=base_key(climb.recipe, rung),
         fit=read(climb.splits.train),
         validation=read(climb.splits.validation),
-        test=read(climb.splits.test),
-        base_validation=read(climb.splits.validation),
+        test=again(climb.splits.test),  # read for the base's answers
+        base_validation=again(climb.splits.validation),
         base_test=read(climb.splits.test),
         gate=read(climb.splits.test[:ITEMS]).times(2),
         how=f"measured: texts read in batches of {TEXTS}; its regression is not estimated",
     )
+
+
+def _known(examples: Sequence[Example]) -> Range:
+    """What a frozen encoder has read already."""
+    del examples
+    return NONE
 
 
 def _encoder(climb: Climb, rung: RungSettings) -> RungCost:
@@ -110,7 +117,11 @@ def _encoder(climb: Climb, rung: RungSettings) -> RungCost:
     read = _reading(climb, lambda examples: trained.predict(examples, SILENT))
     ranks = climb.recipe.task.output == "ranking"  # the corpus is read once, and no regression made
     corpus = _passages(climb, own) if ranks else NONE
-    before = corpus if ranks else read_base(climb.splits.train)
+    known = climb.recipe.task.output == "label" and any(
+        other.kind == "embedding" and _base(climb, other) == _base(climb, rung)
+        for other in climb.recipe.ladder
+    )
+    before = corpus if ranks else NONE if known else read_base(climb.splits.train)
     curve = min(len(held_out), settings.validation_items) * validations(len(items), settings)
     blend = 0 if rung.adapter is not None else len(SHARES) * len(held_out)
     return RungCost(

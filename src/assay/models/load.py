@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 import torch
 
 from assay.errors import ModelError
@@ -34,12 +35,25 @@ class Causal:
 
 
 @dataclass
+class Remembered:
+    """What a frozen encoder has read: the vectors of whole lists of texts, and the seconds they took.
+
+    A list is known as a whole: batches set the last bits of a vector, and a run that goes on in a
+    new process must come to those of one that was not stopped.
+    """
+
+    vectors: dict[str, tuple[np.ndarray, float]] = field(default_factory=dict)
+    spared: float = 0.0  # seconds that reading again would have taken
+
+
+@dataclass
 class Embedder:
     """A text encoder; its embedding is the mean of the last hidden states, of unit length."""
 
     model: Any
     tokenizer: Any
     ref: BaseRef
+    remembered: Remembered | None = None  # None: every text is read anew; so it must be in training
 
 
 def load_causal(ref: BaseRef, precision: Precision, progress: Progress) -> Causal:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from assay.errors import ModelError
-from assay.models.load import Causal, Embedder, load_causal, load_embedder
+from assay.models.load import Causal, Embedder, Remembered, load_causal, load_embedder
 from assay.models.lora import Unchanging, load_adapter, require_delta
 from assay.models.precision import decide
 from assay.models.store import BaseRef, resolve
@@ -49,10 +49,13 @@ def twin(causal: Causal) -> Causal:
 class BasePool:
     """Loads a base on first use and keeps it; safe to use from several threads.
 
-    With ``weights`` those of its language models are the ones of every other pool that has them.
+    With ``weights`` those of its language models are the ones of every other pool that has them. With
+    ``remember`` its encoders keep what they read: for a run, whose rungs read the same splits.
     """
 
-    def __init__(self, progress: Progress, weights: Weights | None = None) -> None:
+    def __init__(
+        self, progress: Progress, weights: Weights | None = None, *, remember: bool = False
+    ) -> None:
         self.progress = progress
         self._weights = weights
         self._stands_on: list[Causal] = []
@@ -60,6 +63,7 @@ class BasePool:
         self._refs: dict[str, BaseRef] = {}
         self._causal: dict[tuple[str, str], SharedCausal] = {}
         self._embedders: dict[str, Embedder] = {}
+        self._remember = remember
 
     def ref(self, base: Base, digest: str | None = None) -> BaseRef:
         """The verified base; raises ``ModelError`` if its digest is not the one expected."""
@@ -95,8 +99,16 @@ class BasePool:
         ref = self.ref(base, digest)
         with self._lock:
             if ref.digest not in self._embedders:
-                self._embedders[ref.digest] = load_embedder(ref, self.progress)
+                found = load_embedder(ref, self.progress)
+                found.remembered = Remembered() if self._remember else None
+                self._embedders[ref.digest] = found
             return self._embedders[ref.digest]
+
+    def spared(self) -> float:
+        """Seconds that its encoders did not take because they remembered."""
+        with self._lock:
+            known = [e.remembered for e in self._embedders.values() if e.remembered]
+            return sum(one.spared for one in known)
 
 
 class SharedCausal:

@@ -12,7 +12,8 @@ from typing import Any
 
 from assay.errors import Interrupted
 
-# What the main thread was asked, for work that it waits for in other threads.
+# What those who take turns in one thread are asked; they set no handlers of their own, which would not
+# be taken away in the order they were set.
 SHARED_STOP: ContextVar[StopRequest | None] = ContextVar("shared_stop", default=None)
 
 
@@ -25,7 +26,7 @@ class StopRequest:
 
     @property
     def requested(self) -> bool:
-        """Whether this one was asked to stop, or the one that all threads share."""
+        """Whether this one was asked to stop, or the one that all share who take turns."""
         return self._heard() is not None
 
     @property
@@ -39,7 +40,7 @@ class StopRequest:
         return self._signal or (shared._signal if shared is not None else None)
 
     def __enter__(self) -> StopRequest:
-        if threading.current_thread() is threading.main_thread():
+        if SHARED_STOP.get() is None and threading.current_thread() is threading.main_thread():
             for number in (signal.SIGTERM, signal.SIGINT):
                 self._before[number] = signal.signal(number, self._request)
         return self
@@ -73,7 +74,7 @@ def interruptible() -> Generator[None]:
             "Run the same command again to go on from there.",
         )
 
-    if threading.current_thread() is not threading.main_thread():
+    if SHARED_STOP.get() is not None or threading.current_thread() is not threading.main_thread():
         yield
         return
     before = signal.signal(signal.SIGTERM, stop)

@@ -46,15 +46,18 @@ class FineTunedEncoder:
         settings: Training,
         folder: Path,
         progress: Progress,
+        frozen: Embedder | None = None,
     ) -> FineTunedEncoder:
         """Train encoder and head; ``embedder`` is changed in place, so it must not be shared.
+
+        ``frozen`` is the same encoder where it is loaded already, and has perhaps read ``train``.
 
         The head starts from logistic regression on the frozen embeddings, which keeps the first
         steps from distorting the encoder (linear probing then fine-tuning, arXiv:2202.10054).
         """
         targets = label_indices(card.labels, train)
-        frozen = embed(embedder, [example.text for example in train], progress)
-        weights, bias = fit_head(frozen, targets, len(card.labels), C=20.0)
+        features = embed(frozen or embedder, [example.text for example in train], progress)
+        weights, bias = fit_head(features, targets, len(card.labels), C=20.0)
         network = network_of(embedder, len(card.labels))
         network.head.weight.data.copy_(torch.from_numpy(weights))
         network.head.bias.data.copy_(torch.from_numpy(bias))
