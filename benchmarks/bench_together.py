@@ -56,14 +56,16 @@ def trainings(rows: int, batch: int, adapters: range) -> list[Callable[[], float
     kept = BasePool(SILENT, weights)
     kept.causal(recipe.base)  # loaded before the clock starts
 
-    def fit(number: int) -> float:
-        shared = BasePool(SILENT, weights).causal(recipe.base)
+    def fit(kept: BasePool, number: int) -> float:
+        pool = BasePool(SILENT, weights)  # one for each, as each run has; ``kept`` has the weights
+        shared = pool.causal(recipe.base)
+        assert kept.causal(recipe.base) is not shared
         with tempfile.TemporaryDirectory() as folder:
             engine = engine_for(recipe, shared, recipe.training, Path(folder), SILENT)
             engine.fit(items[number * rows :][:rows], [])
             return engine.mean_loss(items[number * rows :][:batch])
 
-    return [partial(fit, number) for number in adapters]
+    return [partial(fit, kept, number) for number in adapters]
 
 
 def child(way: str, rows: int, batch: int, adapters: range) -> None:
