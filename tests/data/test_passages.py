@@ -70,7 +70,7 @@ def test_a_target_is_a_list_an_object_or_one_id(given: Any, grades: dict[str, fl
 @pytest.mark.parametrize(
     ("given", "said"),
     [
-        (["a", "d"], 'here: no passage of data.corpus has the id "d"'),
+        (["a", "d"], 'here: no passage of data.corpus has the id "d". Available:'),
         ("", "here: names no relevant passage"),
         (None, "here: names no relevant passage"),
         ([], "here: names no relevant passage"),
@@ -88,6 +88,13 @@ def test_a_faulty_target_is_named(given: Any, said: str) -> None:
     with pytest.raises(DataError) as caught:
         grades_in(given, KNOWN, "here")
     assert said in caught.value.cause
+
+
+def test_the_ids_of_a_large_corpus_are_not_listed() -> None:
+    known = {f"p{number}" for number in range(30_000)}
+    with pytest.raises(DataError) as caught:
+        grades_in(["q1"], known, "here")
+    assert caught.value.cause.endswith('has the id "q1". It has 30,000, such as "p0".')
 
 
 def test_a_target_lists_the_best_first_and_comes_back() -> None:

@@ -18,6 +18,7 @@ from assay.data.tables import Row
 from assay.errors import DataError, did_you_mean
 from assay.recipe.schema import Corpus
 
+LISTED = 50  # ids that an error may name
 Grades = dict[str, float]  # of the relevant passages, by id; higher is better
 
 
@@ -88,8 +89,7 @@ def grades_in(value: Any, known: Collection[str], where: str) -> Grades:
     for id_, grade in graded.items():
         if id_ not in known:
             raise DataError(
-                f'{where}: no passage of data.corpus has the id "{id_}"'
-                + did_you_mean(id_, [*known]),
+                f'{where}: no passage of data.corpus has the id "{id_}".{_like(id_, known)}',
                 "Correct the id, or add the passage.",
             )
         number = isinstance(grade, int | float) and not isinstance(grade, bool)
@@ -99,6 +99,13 @@ def grades_in(value: Any, known: Collection[str], where: str) -> Grades:
                 "A higher grade is a better answer; leave passages out that answer nothing.",
             )
     return graded
+
+
+def _like(id_: str, known: Collection[str]) -> str:
+    """What ids look like; a corpus has too many to list, or to compare with one by one."""
+    if len(known) <= LISTED:
+        return did_you_mean(id_, [*known])
+    return f' It has {len(known):,}, such as "{min(known)}".'
 
 
 def _opened(value: Any, where: str) -> Any:
