@@ -12,12 +12,14 @@ import sys
 from collections import Counter
 from collections.abc import Callable
 from importlib import import_module
-from itertools import pairwise
+from itertools import pairwise, product
 from pathlib import Path
 from typing import Any
 
 import pytest
 from dateutil import parser as dates
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.linear_model import LogisticRegression
 
 from assay import files
 from assay.data.datasets import SHIPPED
@@ -34,8 +36,11 @@ GENERATORS = {
     "made-risks": "risks",
     "made-practices": "practices",
     "made-resumes": "resumes",
+    "made-relations": "relations",
+    "made-arguments": "logic",
 }
 RECIPES = ("data-cleaning", "risk-assessment", "compliance-check", "resume-parsing")
+RECIPES += ("relation-extraction", "logical-reasoning")
 Rows = list[dict[str, Any]]
 
 
@@ -462,6 +467,186 @@ def test_resumes_of_the_test_have_other_layouts_and_values(made: Made) -> None:
     }
     shared = bare["train"] & bare["test"]
     assert all(re.fullmatch(r"[\W_]*(\w+[\W_]*)?", line) for line in shared), shared
+
+
+# -- relations -----------------------------------------------------------------------------
+
+COMPANY = r"[^\W\d_]+ (?:{trades})"
+# Of each relation: the words that state it with the one who acts before them, and after them.
+ACTS: dict[str, tuple[str, str]] = {
+    "acquired": (
+        r"bought|has taken over|completed its purchase|closed the acq|swallowed|has made .+ its sub",
+        r"was acquired|has been sold|takeover of|went to .+ for an und|snapped up|owners of|now belongs",
+    ),
+    "supplies": (
+        r"supplies|delivers parts|won a contract to supply|will equip|stocked|ships its goods",
+        r"is supplied|gets its materials|as its supplier|buys its comp|raw materials|shelves|relies on",
+    ),
+    "invested_in": (
+        r"invested in|holds a stake|took part in the fin|put money|a shareholder of|financed the growth",
+        r"raised money|received funding|is owned by|as an investor|fresh capital|is backed|Shares of",
+    ),
+    "sued": (
+        r"(?<!was) sued |is taking|filed a complaint|started proceedings|before a judge|demands damages",
+        r"was sued|faces a lawsuit|A suit against|must answer|taken to court by|Legal action|defendant",
+    ),
+    "founded": (
+        r" founded [^b]|set up|established|is the founder of|from nothing|launched|opened",
+        r"was founded by|was started|a foundation of|was created|goes back|brought into being",
+    ),
+    "leads": (
+        r" leads |is chief executive|was named head|took the helm|heads|became president",
+        r"is led|is run|appointed|at its top|is managed|in charge|board of",
+    ),
+}
+
+
+def told(text: str, company: str, person: str) -> dict[str, dict[str, str]]:
+    """The relations that a text states, by the words between and around the names."""
+    found: dict[str, dict[str, str]] = {}
+    for sentence in re.split(r"(?<=[.]) ", text):
+        names = re.findall(rf"\b(?:{company}|{person})\b", sentence)
+        for relation, words in ACTS.items():
+            before, after = (re.search(pattern, sentence) for pattern in words)
+            if not (before or after):
+                continue
+            assert not (before and after) and len(names) == 2, sentence
+            s, o = names if before else names[::-1]
+            assert relation not in found, text
+            found[relation] = {"subject": s, "object": o}
+    return found
+
+
+def names_of(split: str) -> tuple[str, str]:
+    """Patterns of a company and of a person."""
+    module, people = generator("made-relations"), import_module("shipped.people")
+    last = "|".join(people.LAST[split])
+    company = rf"(?:{last}) (?:{'|'.join(module.TRADES[split])})"
+    return company, rf"(?:{'|'.join(people.FIRST[split])}) (?:{last})"
+
+
+@pytest.mark.parametrize("split", SPLITS)
+def test_every_relation_is_derived_from_its_text(made: Made, split: str) -> None:
+    for row in made("made-relations")[split]:
+        assert told(row["text"], *names_of(split)) == row["facts"]["relations"], row["text"]
+
+
+def test_relations_of_the_test_have_other_sentences_and_names(made: Made) -> None:
+    module, found = generator("made-relations"), made("made-relations")
+    apart({s: {p for said in module.SAID.values() for p in said[s]} for s in SPLITS})
+    apart({split: set(said) for split, said in module.OTHER.items()})
+    bare: dict[str, set[str]] = {}
+    for split, some in found.items():
+        company, person = names_of(split)
+        months = "|".join(module.MONTHS[split])
+        bare[split] = {
+            re.sub(rf"\b(?:{company}|{person}|{months}|\d+)\b", "_", sentence)
+            for row in some
+            for sentence in re.split(r"(?<=[.]) ", row["text"])
+        }
+    apart(bare)
+    for some in found.values():
+        held = Counter(relation for row in some for relation in row["facts"]["relations"])
+        assert set(held) == set(ACTS) and min(held.values()) > 0.6 * max(held.values()), held
+
+
+def test_who_comes_first_does_not_tell_who_acts(made: Made) -> None:
+    for split, some in made("made-relations").items():
+        first = [
+            row["text"].index(fact["subject"]) < row["text"].index(fact["object"])
+            for row in some
+            for fact in row["facts"]["relations"].values()
+            if len(row["facts"]["relations"]) == 1
+        ]
+        assert 0.3 < sum(first) / len(first) < 0.7, split
+
+
+# -- arguments -----------------------------------------------------------------------------
+
+QUALITY = r"(not )?(\w+)"
+# What a rule says, as regular expressions: of "if p, then q", p and q, or q and p, or p and what q denies.
+IF_THEN = (
+    rf"If an? \w+ is {QUALITY}, it is {QUALITY}\.",
+    rf"Every \w+ that is {QUALITY} is {QUALITY}\.",
+    rf"Whatever \w+ is {QUALITY} is {QUALITY}\.",
+    rf"Being {QUALITY} makes a \w+ {QUALITY}\.",
+    rf"Any \w+ that is {QUALITY} is also {QUALITY}\.",
+    rf"When a \w+ is {QUALITY}, then it is {QUALITY}\.",
+    rf"A \w+ cannot be {QUALITY} without being {QUALITY}\.",
+    rf"All that is {QUALITY} among the \w+s is {QUALITY}\.",
+)
+THEN_IF = (
+    rf"A \w+ is {QUALITY} whenever it is {QUALITY}\.",
+    rf"Only a \w+ that is {QUALITY} is {QUALITY}\.",
+)
+NOT_BOTH = (
+    rf"No \w+ that is {QUALITY} is {QUALITY}\.",
+    rf"There is no \w+ that is {QUALITY} and {QUALITY}\.",
+)
+SAID_OF = rf"([A-Z]\w+)(?:, as we know,)? (?:is|was found to be|to be) {QUALITY}\."
+World = dict[str, bool]
+
+
+def judged(text: str) -> str:
+    """The label of an argument: its claim in every world in which facts and rules hold."""
+    *premises, claim = re.split(r"(?<=[.]) ", text)
+    about, denied, quality = re.search(SAID_OF, claim).groups()  # type: ignore[union-attr]
+    holds: list[Callable[[World], bool]] = []
+    qualities = {quality}
+    for premise in premises:
+        for pattern in (*IF_THEN, *THEN_IF, *NOT_BOTH):
+            if rule := re.fullmatch(pattern, premise):
+                one, p, other, q = rule[1] is None, rule[2], rule[3] is None, rule[4]
+                if pattern in THEN_IF:
+                    one, p, other, q = other, q, one, p
+                if pattern in NOT_BOTH:
+                    other = not other
+                holds.append(
+                    lambda w, one=one, p=p, other=other, q=q: w[p] is not one or w[q] is other
+                )
+                qualities |= {p, q}
+                break
+        else:
+            name, no, p = re.search(SAID_OF, premise).groups()  # type: ignore[union-attr]
+            qualities.add(p)
+            if name == about:  # of another thing it decides nothing: each rule is about one thing
+                holds.append(lambda w, p=p, so=no is None: w[p] is so)
+    worlds = [
+        dict(zip(sorted(qualities), so, strict=True))
+        for so in product((True, False), repeat=len(qualities))
+    ]
+    claimed = {w[quality] is (denied is None) for w in worlds if all(h(w) for h in holds)}
+    assert claimed, text  # no contradiction among the premises
+    return {(True,): "FOLLOWS", (False,): "CONTRADICTED"}.get(tuple(claimed), "UNDECIDED")
+
+
+@pytest.mark.parametrize("split", SPLITS)
+def test_every_argument_is_judged_from_its_text(made: Made, split: str) -> None:
+    for row in made("made-arguments")[split]:
+        assert judged(row["text"]) == row["label"], row["text"]
+
+
+def test_arguments_of_the_test_have_other_sentences_and_words(made: Made) -> None:
+    module = generator("made-arguments")
+    for said in (module.RULES, module.FACTS, module.CLAIMS, module.KINDS, module.QUALITIES):
+        apart({split: set(some) for split, some in said.items()})
+    for some in made("made-arguments").values():
+        labels = Counter(row["label"] for row in some)
+        assert max(labels.values()) == min(labels.values()) and len(labels) == 3
+
+
+def test_words_alone_do_not_tell_whether_a_claim_follows(made: Made) -> None:
+    """Else the task would be about words; within two standard errors of a guess among three."""
+    found = made("made-arguments")
+    words = TfidfVectorizer(ngram_range=(1, 2), token_pattern=r"\w+")
+    head = LogisticRegression(max_iter=1_000)
+    head.fit(
+        words.fit_transform(r["text"] for r in found["train"]), [r["label"] for r in found["train"]]
+    )
+    right = head.score(
+        words.transform(r["text"] for r in found["test"]), [r["label"] for r in found["test"]]
+    )
+    assert abs(right - 1 / 3) < 2 * (2 / 9 / len(found["test"])) ** 0.5
 
 
 # -- these tests can fail ------------------------------------------------------------------
