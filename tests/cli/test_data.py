@@ -48,6 +48,7 @@ def test_the_report_is_drawn_in_the_terminal_and_as_html(assay: Assay, tiny_fold
     assert done.code == 0, done
     assert "tokens are trained" in done.out
     assert "60 (100.0%)" in done.out  # distinct inputs of the rows read
+    assert "2 classes or slices in train; commonest" in done.out
     page = Path("xray.html").read_text(encoding="utf-8")
     assert "cards: label X-ray" in page
     assert "of the tokens are trained" in page
@@ -98,6 +99,7 @@ def test_what_a_text_names_is_marked(assay: Assay, tmp_path: Path) -> None:
     done = assay("data", "inspect", "cards.yaml", "--html", "xray.html")
     assert done.code == 0, done
     assert "entities in train: LOC" in done.out
+    assert "classes or slices" not in done.out  # rows with entities have neither
     assert "«Ann» PER has" in done.out and "in «Rome» LOC" in done.out
     page = Path("xray.html").read_text(encoding="utf-8")
     assert '<span class="t" title="PER">Ann</span>&thinsp;<span class="e">PER</span>' in page

@@ -139,8 +139,9 @@ def _draw_splits(console: Console, splits: Splits) -> None:
     for by in sorted(made):
         line(console, f"  generated {by}: nobody wrote these rows", style="yellow")
     ranked = list(report["balance"]["train"].items())
-    told = f"  {len(ranked)} classes or slices in train; commonest {_few(ranked[:EXTREMES])}"
-    line(console, told)
+    if len(ranked) > 1:  # else no column tells rows apart
+        told = f"{len(ranked)} classes or slices in train; commonest {_few(ranked[:EXTREMES])}"
+        line(console, f"  {told}")
     if len(ranked) > EXTREMES:
         line(console, f"  rarest {_few(ranked[-EXTREMES:])}")
 
