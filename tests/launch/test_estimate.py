@@ -291,11 +291,17 @@ def test_memory_is_weights_adapter_activations_and_logits() -> None:
     from assay.recipe.schema import Training
 
     items = [Encoded("a", [1] * 10, [False] * 8 + [True] * 2), Encoded("b", [1] * 4, [True] * 4)]
-    found = computed._memory(recipe, shape, Training(batch=2), items, "bf16")
+
+    def memory(precision: str) -> Memory:
+        return computed._memory(recipe, shape, Training(batch=2), items, precision)
+
+    found = memory("bf16")
     fixed = shape.parameters * 2 + shape.adapter(Adapter(rank=4)) * 16
     assert found.least == fixed + 10 * 34 * 32 * 2 + 2 * 320 * 8
     assert found.training == fixed + 14 * 34 * 32 * 2 + 6 * 320 * 8
-    assert found.gate == shape.parameters * (2 + 2 + 8)
+    assert found.gate == shape.parameters * 4  # for the merged form one copy is in fp32
+    assert memory("fp32").gate == shape.parameters * (4 + 4)
+    assert memory("nf4").gate == shape.parameters * 2 * computed.BYTES["nf4"]  # never merged
 
 
 def test_a_pack_goes_on_after_an_error_and_has_a_total(small: Small) -> None:

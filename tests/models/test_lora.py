@@ -184,20 +184,39 @@ def test_a_copy_computes_with_its_own_weights(tiny: Any, monkeypatch: pytest.Mon
         assert torch.equal(wide(input_ids=ids).logits, bare)
 
 
-def test_a_merged_copy_answers_like_base_and_adapter(
-    tiny: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    model = adapted(tiny[0], True, monkeypatch).eval()
+@pytest.mark.parametrize("dora", [False, True])
+def test_a_merged_adapter_answers_like_base_and_adapter(tiny: Any, dora: bool) -> None:
+    model: Any = lora.attach(tiny[0], Adapter(rank=4, dora=dora), seed=0, task="CAUSAL_LM")
+    generator = torch.Generator().manual_seed(1)
+    for name, parameter in model.named_parameters():
+        if "lora_B" in name:
+            parameter.data.normal_(0.0, 0.2, generator=generator)
     ids = torch.arange(3, 19)[None]
-    with torch.no_grad():
-        expected = model(input_ids=ids).logits
-        merged = lora.merge(model)
-        torch.testing.assert_close(merged(input_ids=ids).logits, expected, atol=1e-4, rtol=1e-4)
-        assert torch.equal(model(input_ids=ids).logits, expected)  # the original is untouched
-    assert not any("lora" in name for name, _ in merged.named_parameters())
+    model.eval().requires_grad_(False)
+    weight = model.get_base_model().model.layers[0].self_attn.q_proj.base_layer.weight
+    bare = weight.clone()
+    expected = model(input_ids=ids).logits
+    with lora.merged(model):
+        merged = model(input_ids=ids).logits
+        assert not torch.equal(weight, bare)
+        with torch.no_grad():
+            for name, parameter in model.named_parameters():
+                if "lora_B" in name:  # what is merged is in the weights, and nowhere else
+                    parameter.mul_(-1)
+            torch.testing.assert_close(model(input_ids=ids).logits, merged)
+            for name, parameter in model.named_parameters():
+                if "lora_B" in name:
+                    parameter.mul_(-1)
+    torch.testing.assert_close(merged, expected, atol=1e-4, rtol=1e-4)
+    torch.testing.assert_close(weight, bare, atol=1e-6, rtol=1e-6)
+    torch.testing.assert_close(model(input_ids=ids).logits, expected, atol=1e-4, rtol=1e-4)
 
 
 def test_merging_an_adapter_that_does_nothing_trips_the_wire(tiny: Any) -> None:
     model = lora.attach(tiny[0], Adapter(rank=4), seed=0, task="CAUSAL_LM")
-    with pytest.raises(TrainingError, match="merging the adapter changed no weight"):
-        lora.merge(model)
+    with (
+        pytest.raises(TrainingError, match="merging the adapter changed no weight"),
+        lora.merged(model),
+    ):
+        pytest.fail("nothing is merged")
+    assert not any(getattr(module, "merged", False) for module in model.modules())

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-import copy
+import gc
+from collections.abc import Generator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -93,7 +96,34 @@ def test_merging_is_judged_in_fp32_and_its_rounding_reported(
     found = parity._merge(rung, items(), parity._ask(rung, items(), SILENT), SILENT)
     assert found["agrees"] and found["tokens_equal"] == 1.0
     assert found["max_logit_drift"] < 1e-3 < found["rounded_logit_drift"]
-    assert {p.dtype for p in shared.model.parameters()} == {torch.bfloat16}  # the rung is as it was
+
+
+def test_the_base_is_in_memory_twice_and_no_more(
+    trained: LanguageModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trained.save(tmp_path)
+    kind, ask, seen = type(trained.shared.causal.model), parity._ask, list[int]()
+
+    def counting(*arguments: Any) -> Any:
+        gc.collect()
+        seen.append(sum(type(thing) is kind for thing in gc.get_objects()))
+        return ask(*arguments)
+
+    gc.collect()
+    others = sum(type(thing) is kind for thing in gc.get_objects()) - 1
+    monkeypatch.setattr(parity, "_ask", counting)
+    certify(trained, tmp_path, items(), SILENT)
+    assert max(seen) - others == 2 and len(seen) > 4
+
+
+def test_what_is_on_an_accelerator_waits_aside_and_comes_back() -> None:
+    moves: list[str] = []
+    model = SimpleNamespace(device="cuda:1", to=moves.append)
+    rung: Any = SimpleNamespace(shared=SimpleNamespace(model=model))
+    with pytest.raises(TrainingError), parity._aside(rung):
+        assert moves == ["cpu"]
+        raise TrainingError("strays", "")
+    assert moves == ["cpu", "cuda:1"]
 
 
 def test_answers_from_another_batch_are_not_the_reference(
@@ -150,10 +180,12 @@ def test_a_merged_form_may_part_at_a_near_tie_and_nowhere_else(
 ) -> None:
     trained.save(tmp_path)
 
-    def forgets_the_adapter(model: Any) -> Any:
-        return copy.deepcopy(model).unload().float()
+    @contextmanager
+    def forgets_the_adapter(model: Any) -> Generator[None]:
+        with model.disable_adapter():
+            yield
 
-    monkeypatch.setattr(parity, "merge", forgets_the_adapter)
+    monkeypatch.setattr(parity, "merged", forgets_the_adapter)
     with pytest.raises(TrainingError, match=r"^the merged form does not answer like"):
         certify(trained, tmp_path, items(), SILENT)
     monkeypatch.setattr(parity, "NEAR_TIE", 1e6)

@@ -424,7 +424,8 @@ def _memory(
 
     longest = sorted(items, key=lambda item: -len(item.tokens))
     rows = min(settings.micro_batch or settings.batch, settings.batch)
-    gate = 2 * weights + (0 if precision == "nf4" else 8 * shape.parameters)
+    # Of ``parity``: the base twice; then one of the two in fp32, and the other waits elsewhere.
+    gate = max(2 * weights, 0 if precision == "nf4" else 4 * shape.parameters)
     return Memory(
         training=weights + adapter + passed(longest[:rows]),
         least=weights + adapter + passed(longest[:1]),

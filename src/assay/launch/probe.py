@@ -170,7 +170,7 @@ def _language_model(climb: Climb, rung: RungSettings) -> RungCost:
         base_validation=untrained.of(times * len(splits.validation)),
         base_test=untrained.of(times * len(splits.test)),
         gate=answers.compared(min(ITEMS, len(splits.test)), wider),
-        memory=Memory(peak.bytes, peak.bytes, peak.end + _copies(shared), peak.how),
+        memory=Memory(peak.bytes, peak.bytes, peak.end + _beside(shared), peak.how),
         how=how,
     )
 
@@ -434,12 +434,15 @@ class Peak:
             self.bytes = max(self.bytes, self._held())
 
 
-def _copies(shared: SharedCausal) -> float:
-    """Bytes of the base once more as it is, and twice in fp32: what ``parity`` holds beside it."""
-    held = sum(p.numel() * p.element_size() for p in shared.model.parameters())
+def _beside(shared: SharedCausal) -> float:
+    """Bytes that ``parity`` holds beside the base: it once more as it is, and that then in fp32."""
+    parameters = list(shared.model.parameters())
+    held = sum(p.numel() * p.element_size() for p in parameters)
     if shared.causal.precision.name == "nf4":
         return float(held)
-    return float(held + 2 * 4 * sum(p.numel() for p in shared.model.parameters()))
+    wide = 4 * sum(p.numel() for p in parameters)
+    apart = held if shared.model.device.type != "cpu" else 0  # the base waits elsewhere meanwhile
+    return float(max(held, wide - apart))
 
 
 def spread(items: Sequence[Any], count: int, length: Callable[[Any], int]) -> list[Any]:

@@ -8,8 +8,9 @@ autocast, several active adapters) goes through PEFT's own code.
 
 from __future__ import annotations
 
-import copy
 import re
+from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
 from types import MethodType
 from typing import TYPE_CHECKING, Any
@@ -191,19 +192,29 @@ def load_adapter(model: nn.Module, folder: Path, name: str) -> PeftModel:
     return adapted
 
 
-def merge(model: Any) -> Any:
-    """A copy of the base with the active adapter merged into its weights, in fp32.
+@contextmanager
+def merged(model: nn.Module) -> Generator[None]:
+    """While entered, the active adapter is added to the weights that it stands on, in their type.
 
-    ``model`` stays as it is. Raises ``TrainingError`` when merging changes no weight.
+    They are the same afterwards but for rounding. Raises ``TrainingError`` when merging changes
+    no weight.
     """
-    merged: Any = copy.deepcopy(model).float().merge_and_unload()
-    base: nn.Module = model.get_base_model()
-    before = {name.replace(".base_layer", ""): p for name, p in base.named_parameters()}
-    if all(torch.equal(before[name].float(), p) for name, p in merged.named_parameters()):
-        raise TrainingError(
-            "merging the adapter changed no weight", "The adapter is empty; train it again."
-        )
-    return merged
+    layers: list[Any] = [module for module in model.modules() if hasattr(module, "lora_A")]
+    changed = False
+    try:
+        for layer in layers:
+            before = layer.get_base_layer().weight.detach().clone()
+            layer.merge()
+            changed = changed or not torch.equal(before, layer.get_base_layer().weight)
+        if not changed:
+            raise TrainingError(
+                "merging the adapter changed no weight", "The adapter is empty; train it again."
+            )
+        yield
+    finally:
+        for layer in layers:
+            if layer.merged:
+                layer.unmerge()
 
 
 def trainable(model: nn.Module) -> dict[str, nn.Parameter]:

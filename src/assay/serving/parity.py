@@ -7,9 +7,9 @@ So the forms are compared, on real test prompts, before anything is signed.
 
 from __future__ import annotations
 
-import copy
 import math
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -24,8 +24,8 @@ from assay.evaluation.rungs import load_rung
 from assay.evaluation.rungs.llm import LanguageModel, is_whole_text
 from assay.evaluation.rungs.tagger import Tagger
 from assay.models.logits import logits_at
-from assay.models.lora import merge
-from assay.models.pool import BasePool, SharedCausal
+from assay.models.lora import merged
+from assay.models.pool import BasePool
 from assay.observability.progress import SILENT, Progress
 from assay.serving.engine import Specialist
 
@@ -58,7 +58,8 @@ def certify(
     engine, and ``merged`` in fp32, beside base and adapter in fp32. The tokens must be equal. Only
     the merged form, whose additions come in another order, may part from the trained one where
     that had two tokens within ``NEAR_TIE``. How far rounding the merged weights to the base's type
-    moves a logit is reported.
+    moves a logit is reported. Beside the live rung there is one copy of its base in memory, the
+    reloaded one, which becomes fp32 for the last comparison.
 
     Returns ``{"items", "forms": {form: {"items", "tokens_equal", "near_ties", "max_logit_drift",
     "agrees"}}, "agrees"}``; raises ``TrainingError`` for a form that strays.
@@ -76,11 +77,12 @@ def certify(
         "reloaded": _compare(items, reference, _ask(again, items, progress)),
         "served": _compare(items[:SERVED], *_serve(trained, again, items, progress)),
     }
-    if isinstance(again, LanguageModel):
+    if isinstance(trained, LanguageModel) and isinstance(again, LanguageModel):
         if again.shared.causal.precision.name == "nf4":
             progress.say("parity: weights of 4 bits are not merged; that form is left out")
         else:
-            forms["merged"] = _merge(again, items, reference, progress)
+            with _aside(trained):
+                forms["merged"] = _merge(again, items, reference, progress)
     stray = [form for form, found in forms.items() if not found["agrees"]]
     if stray:
         raise TrainingError(
@@ -209,23 +211,33 @@ def _gap(
 def _merge(
     rung: LanguageModel, items: Sequence[Example], rounded: _Said, progress: Progress
 ) -> dict[str, Any]:
-    """The adapter merged into a copy of its base against the two side by side, both in fp32.
+    """The adapter merged into its base against the two side by side, both in fp32.
 
     ``rounded`` is what the rung answered in its own type; ``rounded_logit_drift`` is how far the
-    merged weights, rounded to it, are from that.
+    merged weights, rounded to it, are from that. The rung is of no use afterwards: a copy of it
+    would be twice the memory of its base.
     """
-    causal = rung.shared.causal
-    wide = _on(rung, copy.deepcopy(rung.shared.model).float(), rung.adapter)
-    with rung.shared.using(rung.adapter) as model:
-        merged = _on(rung, merge(model), None)
-    found = _compare(items, _ask(wide, items, progress), _ask(merged, items, progress), wide)
-    merged.shared.model.to(causal.precision.dtype)
-    logits = _next_logits(merged, [merged.encode(item.prompt) for item in items])
+    model = rung.shared.model.float()
+    rung.forget()
+    beside = _ask(rung, items, progress)
+    with merged(model):
+        rung.forget()
+        added = _ask(rung, items, progress)
+    rung.forget()
+    found = _compare(items, beside, added, rung)
+    with merged(model):
+        model.to(rung.shared.causal.precision.dtype)
+        logits = _next_logits(rung, [rung.encode(item.prompt) for item in items])
     return {**found, "rounded_logit_drift": _drift(rounded, _Said([], logits))}
 
 
-def _on(rung: LanguageModel, model: Any, adapter: str | None) -> LanguageModel:
-    """The rung on another copy of its model."""
-    shared = SharedCausal(replace(rung.shared.causal, model=model))
-    shared.adapters = {adapter} if adapter is not None else set()
-    return LanguageModel(rung.card, shared, adapter)
+@contextmanager
+def _aside(rung: LanguageModel) -> Generator[None]:
+    """While entered, a model that is on an accelerator waits in the machine's own memory."""
+    model = rung.shared.model
+    place = model.device
+    model.to("cpu")
+    try:
+        yield
+    finally:
+        model.to(place)
