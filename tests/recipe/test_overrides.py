@@ -51,6 +51,19 @@ def test_overrides_come_after_the_profile_and_the_last_one_wins(write: Write, mi
     assert loaded.origin["training.batch"].layer == "profile:p"
 
 
+@pytest.mark.parametrize(("asked", "kept"), [(9, 5), (5, 5), (3, 3)])
+def test_at_most_leaves_a_smaller_number_as_it_is(
+    write: Write, minimal: str, asked: int, kept: int
+) -> None:
+    text = minimal + "profiles: {p: {data: {limit: {train: 5}}}}\n"
+    changes = [f"data.limit.{split}<={asked}" for split in ("train", "test")]
+    loaded = load(write(text), profile="p", overrides=changes)
+    limit = loaded.recipe.data.limit
+    assert (limit.train, limit.validation, limit.test) == (kept, None, asked)
+    by = "--set" if kept < 5 else "profile:p"
+    assert loaded.origin["data.limit.train"].layer == by
+
+
 @pytest.mark.parametrize(
     ("override", "fault"),
     [
@@ -70,6 +83,10 @@ def test_overrides_come_after_the_profile_and_the_last_one_wins(write: Write, mi
         ("profiles.p=x", '--set: unknown key "profiles"'),
         ("training.epochs", '--set: "training.epochs" is not of the form key.path=value'),
         ("=3", '--set: "=3" is not of the form key.path=value'),
+        ("<=3", '--set: "<=3" is not of the form key.path=value'),
+        ("data.limit.train<=few", '--set: data.limit.train: the text "few" is no number'),
+        ("data.limit.train<=true", "--set: data.limit.train: true is no number"),
+        ("data.limit.size<=3", '--set: data.limit: unknown key "size"'),
         ("training.epochs=[", "--set: training.epochs: not valid YAML"),
         ("training.epochs=!!python/name:os.system ", "--set: training.epochs: the tag"),
         ("training.epochs=three", '--set: training.epochs: must be a number, but is the text "'),

@@ -91,8 +91,8 @@ def _profiles(name: str) -> tuple[str, ...] | None:
 
 
 def limits(rows: int) -> list[str]:
-    """Overrides that keep at most so many rows of each split."""
-    return [f"data.limit.{split}={rows}" for split in ("train", "validation", "test")]
+    """Overrides that keep at most so many rows of each split; a recipe's own limit may be lower."""
+    return [f"data.limit.{split}<={rows}" for split in ("train", "validation", "test")]
 
 
 def train_all(

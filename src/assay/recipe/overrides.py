@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import TypeGuard
+
 from assay.recipe import fields
+from assay.recipe.phrasing import described
 from assay.recipe.tree import Fault, Key, Keys, Node, Origin, at, plain, put, written
 from assay.recipe.yaml_lines import parse
 
@@ -12,9 +15,11 @@ ORIGIN = Origin("--set")
 def apply(root: Node, override: str) -> tuple[Node, list[Fault]]:
     """``root`` with ``override`` (``training.epochs=3``, ``ladder.2.kind=llm``) put in.
 
-    The value is YAML. A path that the schema does not know is a fault that names what is there.
+    The value is YAML. With ``<=`` for ``=``, a smaller number that is there already stays. A path
+    that the schema does not know is a fault that names what is there.
     """
     path, equals, text = override.partition("=")
+    at_most, path = path.endswith("<"), path.removesuffix("<")
     if not equals or not path.strip():
         return root, [Fault(ORIGIN, (), f'"{override}" is not of the form key.path=value')]
     keys, problem = _located(root, path.strip())
@@ -23,7 +28,18 @@ def apply(root: Node, override: str) -> tuple[Node, list[Fault]]:
     parsed = parse(text, "--set")
     if parsed.root is None or parsed.faults:
         return root, [Fault(ORIGIN, keys, fault.problem) for fault in parsed.faults]
-    return put(root, keys, written(plain(parsed.root), ORIGIN)), []
+    value = plain(parsed.root)
+    if at_most:
+        if not _is_number(value):
+            return root, [Fault(ORIGIN, keys, f"{described(value)} is no number to be at most")]
+        there = at(root, keys)
+        if there is not None and _is_number(there.value) and there.value <= value:
+            return root, []
+    return put(root, keys, written(value, ORIGIN)), []
+
+
+def _is_number(value: object) -> TypeGuard[int | float]:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _located(root: Node, path: str) -> tuple[Keys, str]:
