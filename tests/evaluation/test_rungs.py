@@ -188,6 +188,16 @@ def test_a_card_refuses_unknown_keys(tmp_path: Path) -> None:
         Card.read(tmp_path)
 
 
+def test_a_card_keeps_the_order_of_a_schema_which_answers_are_written_in(tmp_path: Path) -> None:
+    fields = {"to": {"type": "string"}, "by": {"type": "string"}, "at": {"enum": ["noon", "dawn"]}}
+    schema = {"type": "object", "properties": fields, "required": list(fields)}
+    saved = Card(kind="majority", task=Task(output="json", schema=schema))
+    saved.write(tmp_path)
+    read = Card.read(tmp_path).task.json_schema
+    assert read is not None and list(read["properties"]) == ["to", "by", "at"]
+    assert json.dumps(read) == json.dumps(schema)
+
+
 def test_a_folder_without_a_card_is_refused(tmp_path: Path) -> None:
     with pytest.raises(PackageError, match=r"holds no rung\.json"):
         load_rung(tmp_path, SILENT, BasePool(SILENT))

@@ -259,6 +259,23 @@ def test_the_digest_depends_on_every_value(write: Write, minimal: str) -> None:
     assert recipe_digest(load("recipe.yaml", overrides=["training.epochs=1"]).recipe) == first
 
 
+def test_the_digest_depends_on_the_order_of_a_schema(write: Write, minimal: str) -> None:
+    """Answers are written in it, so a run with another order is another run."""
+
+    def digest(first: str, second: str) -> str:
+        fields = f"{first}: {{type: string}}, {second}: {{type: string}}"
+        schema = f"{{type: object, properties: {{{fields}}}, additionalProperties: false}}"
+        text = minimal.replace("output: label", f"output: json\n  schema: {schema}")
+        text = re.sub(r"ladder:(\n  - .*)+", "ladder: [{kind: majority}]", text)
+        text = text.replace("accuracy", "exact_match")
+        loaded = load(write(text))
+        assert list(loaded.recipe.task.json_schema["properties"]) == [first, second]  # type: ignore[index]
+        return recipe_digest(loaded.recipe)
+
+    assert digest("to", "by") != digest("by", "to")
+    assert digest("to", "by") == digest("to", "by")
+
+
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 shares = st.floats(0.01, 0.4)
 

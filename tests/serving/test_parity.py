@@ -222,6 +222,27 @@ def test_labels_are_compared_as_they_are_served(trained: LanguageModel, tmp_path
     assert parity._gap(labels, examples[0], [said.output], [other]) == pytest.approx(gap)
 
 
+def test_fields_are_served_in_the_order_of_the_schema(
+    trained: LanguageModel, tmp_path: Path
+) -> None:
+    fields = {name: {"type": "string", "maxLength": 3} for name in ("to", "by", "at")}
+    schema = {
+        "type": "object",
+        "properties": fields,
+        "required": list(fields),
+        "additionalProperties": False,
+    }
+    task = Task(output="json", schema=schema, max_new_tokens=60)
+    card = trained.card.model_copy(update={"task": task})
+    rung = LanguageModel(card, trained.shared, "default")
+    rung.save(tmp_path)
+    said = rung.predict(items(task), SILENT)[0].output
+    assert [said.index(f'"{name}"') for name in fields] == sorted(
+        said.index(f'"{name}"') for name in fields
+    )
+    assert certify(rung, tmp_path, items(task), SILENT)["agrees"]
+
+
 def test_a_linear_rung_is_certified_too(tmp_path: Path) -> None:
     task = Task(output="label")
     texts, targets = ["lost card", "my card is gone", "rate of euro", "rate"], "llrr"

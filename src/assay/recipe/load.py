@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -116,7 +117,10 @@ def resolved_yaml(recipe: Recipe) -> str:
 
 def recipe_digest(recipe: Recipe) -> str:
     """Hex SHA-256 of the recipe's canonical JSON: equal recipes have equal digests."""
-    return files.digest(recipe.model_dump(mode="json", by_alias=True))
+    document = recipe.model_dump(mode="json", by_alias=True)
+    if recipe.task.json_schema is not None:  # canonical JSON sorts keys; answers have its order
+        document["task"]["schema"] = json.dumps(recipe.task.json_schema)
+    return files.digest(document)
 
 
 @dataclass(frozen=True)

@@ -81,8 +81,9 @@ class Card(BaseModel):
         return self.task.otherwise, confidence
 
     def write(self, folder: Path) -> None:
-        """Write ``rung.json``."""
-        files.write_json(folder / NAME, self.model_dump(mode="json", by_alias=True))
+        """Write ``rung.json``, with a schema's keys in its order: answers are written in it."""
+        document = self.model_dump(mode="json", by_alias=True)
+        files.write_json(folder / NAME, document, sort_keys=False)
 
     @staticmethod
     def read(folder: Path) -> Card:
