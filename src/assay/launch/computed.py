@@ -286,6 +286,10 @@ def _retriever(
         return seconds(sum(lengths([example.text for example in examples])))
 
     key, corpus = base_key(recipe, rung), seconds(sum(sizes.values()))
+    known = any(  # the run has read the corpus with the base already
+        other.kind == "embedding" and rung_base(recipe, other) == rung_base(recipe, rung)
+        for other in recipe.ladder
+    )
     fit, settings = corpus, rung.training or recipe.training
     if rung.kind == "encoder":
         train, held_out = pairs(splits.train), pairs(splits.validation)
@@ -301,7 +305,7 @@ def _retriever(
         validation=asked(splits.validation),
         test=asked(splits.test),
         base_validation=asked(splits.validation) if key else None,
-        base_test=asked(splits.test) + corpus if key else None,
+        base_test=(asked(splits.test) if known else asked(splits.test) + corpus) if key else None,
         gate=asked(splits.test[:ITEMS]).times(2),
         how=f"computed: {shape.in_layers:,} weights in layers",
     )

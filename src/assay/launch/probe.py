@@ -117,11 +117,12 @@ def _encoder(climb: Climb, rung: RungSettings) -> RungCost:
     read = _reading(climb, lambda examples: trained.predict(examples, SILENT))
     ranks = climb.recipe.task.output == "ranking"  # the corpus is read once, and no regression made
     corpus = _passages(climb, own) if ranks else NONE
-    known = climb.recipe.task.output == "label" and any(
+    known = any(  # the run has read these texts with the base already
         other.kind == "embedding" and _base(climb, other) == _base(climb, rung)
         for other in climb.recipe.ladder
     )
-    before = corpus if ranks else NONE if known else read_base(climb.splits.train)
+    labels = climb.recipe.task.output == "label"
+    before = corpus if ranks else NONE if known and labels else read_base(climb.splits.train)
     curve = min(len(held_out), settings.validation_items) * validations(len(items), settings)
     blend = 0 if rung.adapter is not None else len(SHARES) * len(held_out)
     return RungCost(
@@ -131,7 +132,7 @@ def _encoder(climb: Climb, rung: RungSettings) -> RungCost:
         validation=read(climb.splits.validation),
         test=read(climb.splits.test),
         base_validation=read_base(climb.splits.validation),
-        base_test=read_base(climb.splits.test) + corpus,
+        base_test=read_base(climb.splits.test) + (NONE if known else corpus),
         gate=read(climb.splits.test[:ITEMS]).times(2),
         memory=Memory(peak.bytes, peak.bytes, peak.bytes, peak.how),
         how=how if ranks else f"{how}; its regression is not estimated",
