@@ -42,6 +42,24 @@ def test_numbers_are_written_in_the_pictures(drawn: Any, banking: dict[str, Any]
     assert "resume" in drawn["training-curve"].svg
 
 
+def test_rungs_at_one_place_share_a_label() -> None:
+    def rung(kind: str, ms: float, value: float, selected: bool = False) -> dict[str, Any]:
+        common = {"kind": kind, "reached": True, "passes": selected, "selected": selected}
+        return {**common, "ms_per_item": ms, "validation": {"accuracy": value}}
+
+    rungs = [
+        rung("majority", 0.2, 0.0),
+        rung("nearest", 0.21, 0.0),
+        rung("encoder", 9.0, 0.0),
+        rung("llm", 700.0, 0.3, selected=True),
+    ]
+    with drawing.plain_style():
+        found = drawing.ladder_chart(rungs, "accuracy")
+    assert found is not None
+    written = [text.get_text() for text in found[2].axes[0].texts]
+    assert written == ["majority, nearest  0.000", "encoder  0.000", "llm  0.300"]
+
+
 def test_nothing_to_show_gives_no_picture(banking: dict[str, Any]) -> None:
     bare = {**banking["evaluation"], "confusion": None, "slices": [], "calibration": None}
     events = {"encoder": [{"step": 1, "event": "checkpoint", "detail": "step-1"}]}

@@ -34,6 +34,7 @@ WIDTH = 8.6  # inches; the page scales the drawing to its column
 PAIRS_SHOWN = 15
 SLICES_SHOWN = 20
 HEATMAP_CLASSES = 20
+NEAR = 0.8  # powers of ten between two costs whose labels would touch
 STYLE: dict[str, Any] = {
     "font.size": 10, "text.color": INK, "axes.labelcolor": MUTED, "axes.edgecolor": RULE,
     "xtick.color": MUTED, "ytick.color": MUTED, "xtick.labelcolor": MUTED,
@@ -136,14 +137,16 @@ def ladder_chart(ladder: Sequence[dict[str, Any]], primary: str) -> tuple[str, s
     points = [(max(rung["ms_per_item"], 1e-3), rung["validation"][primary]) for rung in rungs]
     costs, values = [x for x, _ in points], [y for _, y in points]
     for rung, (x, y) in zip(rungs, points, strict=True):
-        chosen = rung["selected"]
-        colour = GOLD if chosen else CANDIDATE if rung["passes"] else BASE
-        if chosen:
+        colour = GOLD if rung["selected"] else CANDIDATE if rung["passes"] else BASE
+        if rung["selected"]:
             axes.scatter(x, y, s=330, facecolors="none", edgecolors=GOLD, linewidths=1.6)
         axes.scatter(x, y, s=80, color=colour, zorder=3)
+    for together in _labelled_together(rungs, points):
+        x, y = points[together[0]]
+        chosen = any(rungs[place]["selected"] for place in together)
         gap, below = (14 if chosen else 9), _crowded(x, y, points)
         axes.annotate(
-            f"{rung['kind']}  {wording.number(y)}",
+            f"{', '.join(rungs[place]['kind'] for place in together)}  {wording.number(y)}",
             (x, y),
             xytext=(0, -gap if below else gap),
             textcoords="offset points",
@@ -165,11 +168,28 @@ def ladder_chart(ladder: Sequence[dict[str, Any]], primary: str) -> tuple[str, s
     return "ladder", "Quality of each rung against its serving cost", figure
 
 
+def _labelled_together(
+    rungs: Sequence[dict[str, Any]], points: Sequence[tuple[float, float]]
+) -> list[list[int]]:
+    """Places of rungs that share a label: equal in quality, and too near for two labels."""
+    groups: list[list[int]] = []
+    for place, (x, y) in enumerate(points):
+        for group in groups:
+            other, value = points[group[0]]
+            same = wording.number(value) == wording.number(y)
+            if same and abs(math.log10(other / x)) < NEAR:
+                group.append(place)
+                break
+        else:
+            groups.append([place])
+    return groups
+
+
 def _crowded(x: float, y: float, points: Sequence[tuple[float, float]]) -> bool:
     """Whether a better point is so near that the label must go below this one."""
     spread = max(value for _, value in points) - min(value for _, value in points)
     return any(
-        better > y and abs(math.log10(other / x)) < 0.8 and better - y < 0.3 * spread
+        better > y and abs(math.log10(other / x)) < NEAR and better - y < 0.3 * spread
         for other, better in points
     )
 
