@@ -289,14 +289,20 @@ def test_a_failed_stage_and_sigterm_are_written_down(
     assert stopped.status == stopped.state["stages"]["data"]["status"] == "interrupted"
 
     def broken(*given: Any) -> Any:
+        time.sleep(0.3)
         raise OSError(5, "Input/output error")
 
     monkeypatch.setattr(run, "_data", broken)
     with pytest.raises(OSError, match="Input/output"):
         run.train(loaded, folder=tmp_path / "run")
     assert stopped.status == "failed"
+    before_it = stopped.state["stages"]["data"]["seconds"]
+    assert before_it >= 0.3
     monkeypatch.setattr(run, "_data", whole)
     assert run.train(loaded, folder=tmp_path / "run").status == "complete"
+    stages = stopped.state["stages"]
+    assert stages["data"]["seconds"] >= before_it
+    assert stopped.seconds >= before_it  # every attempt counts
 
 
 @pytest.mark.parametrize("content", ["{broken", "[]", "{}"])

@@ -214,7 +214,7 @@ def _execute(
         else:
             progress.say(f"{run.folder}: already complete, nothing to do (--fresh starts again)")
         return
-    stages = _Stages(run, loaded, identity, progress)
+    stages = _Stages(run, loaded, identity)
     try:
         splits = stages.do("data", lambda: _data(run, loaded, progress))
         if baseline_only:
@@ -275,9 +275,8 @@ def _finished(run: Run, loaded: Loaded, identity: str, all_rungs: bool) -> bool:
 class _Stages:
     """Keeps ``run.json`` up to date: which stage is done, how long it took."""
 
-    def __init__(self, run: Run, loaded: Loaded, identity: str, progress: Progress) -> None:
+    def __init__(self, run: Run, loaded: Loaded, identity: str) -> None:
         self.run = run
-        self.progress = progress
         path = run.folder / "run.json"
         self.state: dict[str, Any]
         if path.is_file():
@@ -299,14 +298,16 @@ class _Stages:
         self._write()
 
     def do(self, stage: str, work: Callable[[], Any]) -> Any:
-        """Run one stage and record its time."""
+        """Run one stage and record its time, with that of earlier attempts."""
+        earlier = self.state["stages"].get(stage, {}).get("seconds", 0.0)
+        entry = self.state["stages"][stage] = {"status": "running", "seconds": earlier}
         began = time.monotonic()
-        self.state["stages"][stage] = {"status": "running"}
         self._write()
-        result = work()
-        earlier = self.state["stages"][stage].get("seconds", 0.0)
-        seconds = round(earlier + time.monotonic() - began, 2)
-        self.state["stages"][stage] = {"status": "done", "seconds": seconds}
+        try:
+            result = work()
+        finally:
+            entry["seconds"] = round(earlier + time.monotonic() - began, 2)
+        entry["status"] = "done"
         self._write()
         return result
 
