@@ -16,7 +16,7 @@ from pathlib import Path
 from assay.sap.documents import parse
 
 OPEN = ("Apache-2.0", "MIT")
-SCHEMAS = Path(__file__).parents[1] / "src" / "assay" / "catalogue" / "sap" / "schemas"
+SCHEMAS = Path(__file__).parents[1] / "src" / "assay" / "sap" / "knowledge" / "schemas"
 HOST = re.compile(rb"https?://([\w.-]+)")
 KNOWN_HOSTS = re.compile(
     rb"^(host|sandbox\.api\.sap\.com|api\.sap\.com|help\.sap\.com|me\.sap\.com|wiki\.scn\.sap\.com"

@@ -36,7 +36,7 @@ def test_what_ships_is_imported_listed_and_counted(full: Assay, home: Path) -> N
     assert counts["services"] == 35 and counts["broken_references"] == 0
     assert counts["entity_types"] == sum(row["entities"] for row in rows)
     assert counts["properties"] == sum(row["properties"] for row in rows)
-    assert counts["extension_fields"] == 14 and counts["bytes"] > 0
+    assert counts["deprecated"] == 1 and counts["extension_fields"] == 14 and counts["bytes"] > 0
     assert counts["kb"] == f"sqlite:///{home / 'kb.sqlite'}"
     shown = full("kb", "stats").out
     assert "services" in shown and "broken references" in shown
@@ -58,6 +58,8 @@ def test_a_service_and_an_entity_are_shown(full: Assay) -> None:
     assert "SalesOrder" in entity and "String(10)" in entity and "_Item" in entity
     one = full("kb", "show", "API_PRODUCT_SRV", "A_Product", "--json").json
     assert one["keys"] == ["Product"] and one["set"] == "A_Product"
+    old = full("kb", "show", "API_PURCHASEREQ_PROCESS_SRV").out
+    assert "deprecated since 2308, use com.sap.gateway.srvd_a2x.api_purchaserequisition_2" in old
     whole = full("kb", "show", "API_PRODUCT_SRV", "--json").json
     assert whole["origin"]["licence"] == "Apache-2.0" and len(whole["entities"]) > 20
 

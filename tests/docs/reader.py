@@ -18,7 +18,8 @@ from assay.recipe.catalogue import entries
 ROOT = Path(__file__).resolve().parents[2]
 README = ROOT / "README.md"
 OWN_PAGE = ROOT / "docs" / "your-own.md"
-PAGES = [README, *sorted(set((ROOT / "docs").glob("*.md")) - {OWN_PAGE})]
+SAP_PAGE = ROOT / "docs" / "sap.md"
+PAGES = [README, *sorted(set((ROOT / "docs").glob("*.md")) - {OWN_PAGE, SAP_PAGE})]
 FENCE = re.compile(r"```(?:sh|console|bash)\n(.*?)```", re.DOTALL)
 INLINE = re.compile(r"`((?:assay|make|python benchmarks/)[^`\n]*)`")
 PYTHON = re.compile(r"```python\n(.*?)```", re.DOTALL)
@@ -60,6 +61,7 @@ def inline(page: Path) -> Iterator[str]:
 
 STORY = list(fenced(README))
 OWN = list(fenced(OWN_PAGE))  # another story, with data of its own
+SAP = list(fenced(SAP_PAGE))  # and another
 TEXT = sorted({c for page in PAGES for c in (*inline(page), *fenced(page))} - set(STORY))
 NAMED = [c for c in TEXT if c.startswith("assay ") and c not in ELSEWHERE]
 ALONE = [

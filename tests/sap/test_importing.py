@@ -12,7 +12,7 @@ from assay import files
 from assay.observability.progress import SILENT
 from assay.sap.documents import Document, in_path
 from assay.sap.importing import Result, import_documents
-from assay.sap.shipped import SCHEMAS
+from assay.sap.shipped import SCHEMAS, deprecations
 from assay.sap.store import KnowledgeBase
 
 
@@ -107,3 +107,14 @@ def test_an_import_that_is_cut_short_goes_on(kb: KnowledgeBase) -> None:
         run(kb, *found[:3], Document("cut", "", "", cut), *found[3:])
     assert len(kb.services()) == 3
     assert actions(kb, *found) == ["unchanged"] * 3 + ["added"] * 3
+
+
+def test_a_deprecated_service_is_flagged(kb: KnowledgeBase) -> None:
+    run(kb, *in_path(SCHEMAS))
+    flagged = {each.name for each in kb.services() if each.deprecated}
+    assert flagged == {"API_PURCHASEREQ_PROCESS_SRV"}
+    successor = deprecations()["API_PURCHASEREQ_PROCESS_SRV"]
+    assert str(successor) == (
+        "deprecated since 2308, use com.sap.gateway.srvd_a2x.api_purchaserequisition_2.v0001 "
+        "(SAP KBA 3598071)"
+    )

@@ -236,11 +236,16 @@ def show(
 
 
 def _show_service(service: Service, source: str) -> None:
+    from assay.sap.shipped import deprecations
+
     title = f" · {service.title}" if service.title else ""
     line(stdout(), f"{service.name} ({service.odata}){title}", style="bold cyan")
     for label, value in (("path", service.path), ("release", service.release), ("from", source)):
         if value:
             line(stdout(), f"{label:<9}{value}", style="dim")
+    if service.deprecated:
+        said = deprecations().get(service.name, "deprecated")
+        line(stdout(), f"{'note':<9}{said}", style="yellow")
     table = Table("entity", "key", "properties", "ways", "create", "update", "delete", box=None)
     for each in service.entities:
         flags = [_flag(value) for value in (each.creatable, each.updatable, each.deletable)]

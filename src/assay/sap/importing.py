@@ -13,6 +13,7 @@ from assay.errors import DataError
 from assay.observability.progress import Progress
 from assay.sap.documents import Document, parse
 from assay.sap.metadata import Service
+from assay.sap.shipped import deprecations
 from assay.sap.store import KnowledgeBase, Origin
 
 Action = Literal["added", "replaced", "unchanged", "set aside", "quarantined"]
@@ -51,6 +52,8 @@ def import_documents(
             try:
                 data = document.read()
                 service = parse(data, document.name, document.beside)
+                if service.name in deprecations():
+                    service = replace(service, deprecated=True)
                 digest = files.sha256_bytes(data)
                 origin = Origin(document.source, document.licence, digest)
                 result = _place(kb, service, origin, document.name, seen)
