@@ -36,7 +36,7 @@ def test_what_ships_goes_in_once(kb: KnowledgeBase) -> None:
     found = list(in_path(SCHEMAS))
     assert set(actions(kb, *found)) == {"added"}
     before = kb.services()
-    assert len(before) == len(found) == 35
+    assert len(before) == len(found) == 42
     assert set(actions(kb, *found)) == {"unchanged"}
     assert kb.services() == before  # with the time of their import
     assert {each.origin.licence for each in before} == {"Apache-2.0", "MIT"}
@@ -112,7 +112,7 @@ def test_an_import_that_is_cut_short_goes_on(kb: KnowledgeBase) -> None:
 def test_a_deprecated_service_is_flagged(kb: KnowledgeBase) -> None:
     run(kb, *in_path(SCHEMAS))
     flagged = {each.name for each in kb.services() if each.deprecated}
-    assert flagged == {"API_PURCHASEREQ_PROCESS_SRV"}
+    assert flagged == {"API_PURCHASEREQ_PROCESS_SRV", "API_PURCHASEORDER_PROCESS_SRV"}
     successor = deprecations()["API_PURCHASEREQ_PROCESS_SRV"]
     assert str(successor) == (
         "deprecated since 2308, use com.sap.gateway.srvd_a2x.api_purchaserequisition_2.v0001 "

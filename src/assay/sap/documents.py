@@ -11,13 +11,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from assay.errors import DataError
-from assay.sap import csn, edmx, openapi
+from assay.sap import csn, edmx, openapi, outline
 from assay.sap.metadata import Service, require_size
 
 LIMIT = 64 * 2**20  # bytes of one document, unpacked
 NOT_STATED = "not stated"
 SOURCES = "sources.tsv"  # in a folder: where its files came from and under which licence
-_READ = (".edmx", ".xml", ".json", ".csn")
+_READ = (".edmx", ".xml", ".json", ".csn", outline.SUFFIX)
 _BESIDE = (".js", ".d.ts", "package.json")
 
 
@@ -33,14 +33,16 @@ class Document:
 
 
 def parse(data: bytes, name: str, beside: Callable[[], Mapping[str, bytes]] = dict) -> Service:
-    """The service in a document, whichever of the three forms it has, without broken references.
+    """The service in a document, whichever form it has, without broken references.
 
     Raises ``DataError`` with the reason and the first of what is broken.
     """
     start = data.lstrip(b"\xef\xbb\xbf \t\r\n")[:1]
     if not start:
         raise DataError(f"{name}: empty")
-    if start == b"<":
+    if name.endswith(outline.SUFFIX):
+        service = outline.read(data, name)
+    elif start == b"<":
         service = edmx.read(data, name)
     elif start not in (b"{", b"["):
         shown = data[:60].decode("utf-8", "replace")

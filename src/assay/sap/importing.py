@@ -17,7 +17,12 @@ from assay.sap.shipped import deprecations
 from assay.sap.store import KnowledgeBase, Origin
 
 Action = Literal["added", "replaced", "unchanged", "set aside", "quarantined"]
-DETAIL = {"edmx": 3, "openapi": 2, "csn": 1}  # which form of the same service says more
+DETAIL = {
+    "edmx": 3,
+    "openapi": 2,
+    "csn": 1,
+    "outline": 0,
+}  # which form of the same service says more
 
 
 @dataclass(frozen=True)
@@ -39,7 +44,7 @@ def import_documents(
 ) -> list[Result]:
     """Import each document on its own; a repeated import changes nothing.
 
-    Of one service the richest form is kept (EDMX before OpenAPI before CSN); one of the same form
+    Of one service the richest form is kept (EDMX before OpenAPI before CSN before an outline); one of the same form
     replaces what an earlier import brought. Two documents of the same form and import that
     disagree about a service are an error of the second.
     """

@@ -15,7 +15,7 @@ from typing import Literal
 from assay.errors import DataError
 
 OData = Literal["V2", "V4"]
-Kind = Literal["edmx", "openapi", "csn"]
+Kind = Literal["edmx", "openapi", "csn", "outline"]
 
 PRIMITIVES = {  # of both versions, with those that only one of them has
     "V2": frozenset(
