@@ -1,0 +1,1 @@
+"""Search over the knowledge base: by words, by letters and by meaning."""

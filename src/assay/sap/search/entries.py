@@ -1,0 +1,89 @@
+"""What is searched: services, entity types, properties and canonical fields, each as one entry."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import yaml
+
+from assay.sap.fields import Field
+from assay.sap.metadata import EntityType, Service
+from assay.sap.search.words import split_name
+
+_MODULES = Path(__file__).parents[1] / "knowledge" / "modules.yaml"
+OTHER = "other"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One thing that can be found."""
+
+    kind: str  # service, entity, property, field, rule
+    path: str  # Service, Service/Entity, Service/Entity/Property or field/name
+    odata: str  # "" where it belongs to no service
+    module: str
+    own: str  # its own words: label, name, description
+    entity: str = ""  # the words of the entity type around it
+    service: str = ""  # the words of the service around it
+
+    @property
+    def service_name(self) -> str:
+        """The service it belongs to; "" for a canonical field."""
+        return self.path.split("/")[0] if self.odata else ""
+
+
+@cache
+def modules() -> dict[str, tuple[str, ...]]:
+    """The parts of services' names that mark each module, in the order they are tried."""
+    said = yaml.safe_load(_MODULES.read_text(encoding="utf-8"))
+    return {name: tuple(parts) for name, parts in said.items()}
+
+
+def module_of(service: str) -> str:
+    """The module a service belongs to: that of the longest part found in its name."""
+    squeezed = service.lower().replace("_", "")
+    found = [(len(p), name) for name, parts in modules().items() for p in parts if p in squeezed]
+    return max(found)[1] if found else OTHER
+
+
+def entries_of(services: Iterable[Service], fields: Iterable[Field]) -> Iterator[Entry]:
+    """Every entry of services and canonical fields."""
+    for service in services:
+        yield from _of_service(service)
+    for field in fields:
+        names = (name for words in field.names.values() for name in words)
+        own = _joined(field.name, field.means, *names)
+        yield Entry("field", f"field/{field.name}", "", OTHER, own)
+
+
+def _of_service(service: Service) -> Iterator[Entry]:
+    module = module_of(service.name)
+    title = _joined(service.title, service.name)
+    own = _joined(service.title, service.name, service.description[:300])
+    yield Entry("service", service.name, service.odata, module, own)
+    for entity in service.entities:
+        path = f"{service.name}/{entity.name}"
+        about = _joined(entity.label, entity.name)
+        yield Entry("entity", path, service.odata, module, about, service=title)
+        yield from _of_entity(service, entity, path, module, about, title)
+
+
+def _of_entity(
+    service: Service, entity: EntityType, path: str, module: str, about: str, title: str
+) -> Iterator[Entry]:
+    for each in entity.properties:
+        own = _joined(each.label, each.name, each.description[:200])
+        yield Entry("property", f"{path}/{each.name}", service.odata, module, own, about, title)
+
+
+def _joined(*parts: str) -> str:
+    """The parts' words; a part whose words are all said before is left out."""
+    said: list[str] = []
+    for part in parts:
+        words = split_name(part)
+        if not set(words.split()) <= set(" ".join(said).split()):
+            said.append(words)
+    return " ".join(said)

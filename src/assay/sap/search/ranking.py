@@ -1,0 +1,161 @@
+"""The best entries for a query: cosine by the graph and BM25 by words, added up."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from assay.errors import DataError, did_you_mean
+from assay.models.embed import embed
+from assay.models.load import Embedder
+from assay.observability.progress import SILENT
+from assay.sap.fields import fields
+from assay.sap.search.entries import OTHER, Entry, modules
+from assay.sap.search.index import Index
+from assay.sap.search.words import Glossary, Spelling
+
+LONGEST = 2000  # characters of a query
+CANDIDATES = 200  # of each way, before their scores are added
+KINDS: tuple[str, ...] = ("service", "entity", "property", "field", "rule")
+
+
+@dataclass(frozen=True)
+class Weights:
+    """What each way adds; BM25 is measured against its own best."""
+
+    meaning: float
+    words: float
+
+
+HYBRID = Weights(1.0, 0.25)  # chosen on the development half of benchmarks/data/kb_queries.tsv
+BY_MEANING = Weights(1.0, 0.0)
+BY_WORDS = Weights(0.0, 1.0)
+
+
+@dataclass(frozen=True)
+class Filter:
+    """What may be found; "" leaves all."""
+
+    module: str = ""
+    odata: str = ""
+    kind: str = ""
+    service: str = ""
+
+    def check(self, names: Sequence[str]) -> None:
+        """Raise ``DataError`` for a value that nothing can have."""
+        for name, value, known in (
+            ("module", self.module, [*modules(), OTHER]),
+            ("odata", self.odata, ["V2", "V4"]),
+            ("kind", self.kind, list(KINDS)),
+            ("service", self.service, list(names)),
+        ):
+            if value and value not in known:
+                listed = "" if name == "service" else f"Known are: {', '.join(known)}."
+                raise DataError(
+                    f"--{name}: there is no {name} {value!r}." + did_you_mean(value, known),
+                    listed or "assay kb list shows the services.",
+                )
+
+    def places(self, entries: Sequence[Entry]) -> np.ndarray | None:
+        """The places of the entries that pass; ``None`` for all."""
+        if self == Filter():
+            return None
+        return np.array([n for n, each in enumerate(entries) if self._passes(each)], dtype=np.int64)
+
+    def _passes(self, entry: Entry) -> bool:
+        return (
+            self.module in ("", entry.module)
+            and self.odata in ("", entry.odata)
+            and self.kind in ("", entry.kind)
+            and self.service in ("", entry.service_name)
+        )
+
+
+@dataclass(frozen=True)
+class Hit:
+    """An entry with its score."""
+
+    entry: Entry
+    score: float
+
+
+@dataclass
+class Search:
+    """An index with the model that reads queries."""
+
+    index: Index
+    embedder: Embedder
+
+    @cached_property
+    def glossary(self) -> Glossary:
+        """Business terms in other languages."""
+        return Glossary.load(fields().values())
+
+    @cached_property
+    def spelling(self) -> Spelling:
+        """The words of the entries and of the glossary."""
+        entries = {word for each in self.index.entries for word in each.own.split()}
+        return Spelling(entries | {word for term in self.glossary.terms for word in term.split()})
+
+    def read(self, query: str) -> str:
+        """What is looked for: the query in English, spelt as the entries are."""
+        return self.glossary.english(query, self.spelling)
+
+    def find(
+        self,
+        query: str,
+        limit: int = 10,
+        only: Filter | None = None,
+        weights: Weights = HYBRID,
+        *,
+        translated: bool = True,
+    ) -> list[Hit]:
+        """The best entries, best first; raises ``DataError`` for a query that cannot be read."""
+        require_query(query)
+        allowed = only or Filter()
+        text = self.read(query) if translated else query
+        places, parts = self.parts(text, allowed.places(self.index.entries))
+        scores = parts @ np.array([weights.meaning, weights.words])
+        order = np.argsort(-scores, kind="stable")[:limit]
+        return [Hit(self.index.entries[places[n]], float(scores[n])) for n in order]
+
+    def parts(self, text: str, allowed: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
+        """Places [C] of the candidates, and their scores [C, 2] by meaning and by words."""
+        vector = embed(self.embedder, [text], SILENT)
+        counted = self.index.lexicon.scores(text)
+        places = allowed
+        if places is None:
+            near = self._near(vector)
+            count = min(CANDIDATES, len(counted) - 1)
+            places = np.unique(np.concatenate([near, np.argpartition(-counted, count)[:count]]))
+        if not len(places):
+            return places, np.zeros((0, 2))
+        close = self.index.graph.reconstruct_batch(places) @ vector[0]
+        relative = counted[places] / max(float(counted.max()), 1e-9)
+        return places, np.stack([close, relative], axis=1)
+
+    def _near(self, vector: np.ndarray) -> np.ndarray:
+        import faiss
+
+        # faiss makes this class when it is imported, which no type checker sees.
+        breadth: Any = faiss.SearchParametersHNSW(  # pyright: ignore[reportAttributeAccessIssue]
+            efSearch=2 * CANDIDATES
+        )
+        count = min(CANDIDATES, len(self.index.entries))
+        _, found = self.index.graph.search(vector, count, params=breadth)
+        return found[0][found[0] >= 0]
+
+
+def require_query(query: str) -> None:
+    """Raise ``DataError`` for a query without a word, or a longer one than is read."""
+    if not any(letter.isalnum() for letter in query):
+        raise DataError("The query is empty.", "Say what you look for in a few words.")
+    if len(query) > LONGEST:
+        raise DataError(
+            f"The query has {len(query):,} characters, and more than {LONGEST:,} are not read.",
+            "Say what you look for in a few words or one sentence.",
+        )

@@ -1,0 +1,128 @@
+"""An index is built from distinct texts, resumed, rebuilt on change; queries find and filter."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from assay.errors import DataError
+from assay.models.load import Embedder
+from assay.observability.progress import SILENT
+from assay.sap.metadata import EntityType, Property, Service
+from assay.sap.search import index as indexing
+from assay.sap.search.entries import OTHER, entries_of, module_of
+from assay.sap.search.index import folder_of, open_index
+from assay.sap.search.ranking import Filter, Search, require_query
+from assay.sap.store import KnowledgeBase, Origin
+
+
+def service(name: str, title: str, *properties: str) -> Service:
+    found = tuple(Property(each, "Edm.String") for each in properties)
+    return Service(name, name, "V2", "edmx", (EntityType(f"A_{title}", found),), title=title)
+
+
+ORDERS = service("API_SALES_ORDER_SRV", "SalesOrder", "SalesOrder", "PaymentTerms")
+GOODS = service("API_MATERIAL_DOCUMENT_SRV", "MaterialDocument", "GoodsMovementType", "Plant")
+TEXTS = ["sales order payment terms goods movement type plant material document"]
+
+
+def put(base: KnowledgeBase, each: Service, digest: str = "1") -> None:
+    base.put(each, Origin("a test", "MIT", digest))
+
+
+@pytest.fixture
+def base(tmp_path: Path) -> Iterator[KnowledgeBase]:
+    found = KnowledgeBase(str(tmp_path / "kb.sqlite"))
+    put(found, ORDERS)
+    put(found, GOODS)
+    yield found
+    found.close()
+
+
+@pytest.fixture(scope="module")
+def embedder(tiny_encoder: Callable[..., Callable[[], Any]]) -> Embedder:
+    return tiny_encoder(TEXTS)()
+
+
+@pytest.fixture
+def search(base: KnowledgeBase, embedder: Embedder) -> Search:
+    return Search(open_index(base, embedder, SILENT), embedder)
+
+
+def paths(search: Search, query: str, only: Filter | None = None) -> list[str]:
+    return [hit.entry.path for hit in search.find(query, 5, only)]
+
+
+def test_entries_are_services_entities_properties() -> None:
+    kinds = [each.kind for each in entries_of([ORDERS], [])]
+    assert kinds == ["service", "entity", "property", "property"]
+
+
+def test_a_service_has_a_module() -> None:
+    assert module_of("API_SALES_ORDER_SRV") == "sales"
+    assert module_of("com.sap.gateway.srvd_a2x.api_purchaseorder_2.v0001") == "purchasing"
+    assert module_of("ZZ_UNHEARD_OF") == OTHER
+
+
+def test_german_and_misspelt_queries_find_what_is_meant(search: Search) -> None:
+    wanted = "API_SALES_ORDER_SRV/A_SalesOrder/PaymentTerms"
+    for query in ("payment terms", "Zahlungsbedingungen", "paymnt terms"):
+        assert wanted in paths(search, query)
+
+
+def test_filters_narrow(search: Search) -> None:
+    assert all("MATERIAL" in p for p in paths(search, "order", Filter(module="inventory")))
+    assert paths(search, "order", Filter(kind="service", service=GOODS.name)) == [GOODS.name]
+    assert paths(search, "order", Filter(odata="V4")) == []
+
+
+@pytest.mark.parametrize("only", [Filter(module="sale"), Filter(kind="x"), Filter(odata="V3")])
+def test_an_unknown_filter_is_refused_with_what_there_is(only: Filter) -> None:
+    with pytest.raises(DataError, match="Known are"):
+        only.check([])
+
+
+@pytest.mark.parametrize("query", ["", " ?! ", "x" * 2001])
+def test_a_query_that_cannot_be_read_is_refused(query: str) -> None:
+    with pytest.raises(DataError):
+        require_query(query)
+
+
+def test_an_empty_knowledge_base_says_how_to_fill_it(tmp_path: Path, embedder: Embedder) -> None:
+    with pytest.raises(DataError, match="assay kb import"):
+        open_index(KnowledgeBase(str(tmp_path / "none.sqlite")), embedder, SILENT)
+
+
+def test_only_new_texts_are_embedded_when_the_base_changes(
+    base: KnowledgeBase, embedder: Embedder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from assay.models import embed
+
+    read: list[str] = []
+    real = embed.embed
+
+    def counted(encoder: Embedder, texts: list[str], *rest: Any, **named: Any) -> Any:
+        read.extend(texts)
+        return real(encoder, texts, *rest, **named)
+
+    monkeypatch.setattr(embed, "embed", counted)
+    before = open_index(base, embedder, SILENT)
+    assert read and len(read) == len(set(read))
+    read.clear()
+    assert open_index(base, embedder, SILENT).entries == before.entries and not read
+    put(base, service("API_SALES_ORDER_SRV", "SalesOrder", "SalesOrder", "Incoterms"), "2")
+    after = open_index(base, embedder, SILENT)
+    assert read == ["incoterms"]
+    assert any(each.path.endswith("/Incoterms") for each in after.entries)
+
+
+def test_an_altered_file_is_built_again(base: KnowledgeBase, embedder: Embedder) -> None:
+    open_index(base, embedder, SILENT)
+    file = folder_of(base) / indexing.VECTORS
+    good = file.read_bytes()
+    file.write_bytes(good[:-4] + b"abcd")
+    open_index(base, embedder, SILENT)
+    assert file.read_bytes() == good
