@@ -32,6 +32,7 @@ USER, PASSWORD, TOKEN = "ASSAY_SAP_USER", "ASSAY_SAP_PASSWORD", "ASSAY_SAP_TOKEN
 KEY = "ASSAY_SAP_API_KEY"  # of SAP's API hub
 REGISTRY = "https://registry.npmjs.org"
 TIMEOUT = httpx.Timeout(60, connect=10)
+LOOPBACK = ("127.0.0.1", "localhost", "::1")  # the only hosts spoken to without encryption
 REDIRECTS, ATTEMPTS = 5, 4
 PER_SECOND = 10  # requests to one host at most
 LONGEST_WAIT = 30.0  # seconds a host may ask to be left alone
@@ -82,7 +83,7 @@ class Fetcher:
                         address = _same_host(address, answer.headers.get("location", ""))
                         continue
                     if answer.status_code in (429, 500, 502, 503, 504):
-                        return _Busy(f"it answered {answer.status_code}", _retry_after(answer))
+                        return _Busy(f"it answered {answer.status_code}", retry_after(answer))
                     if answer.status_code != 200:
                         raise _refusal(address, answer)
                     return self._body(answer, address)
@@ -130,7 +131,7 @@ def _credentials(scheme: str, host: str) -> dict[str, str]:
     else:
         written = f"{os.environ.get(USER, '')}:{os.environ.get(PASSWORD, '')}".encode()
         found = {"Authorization": f"Basic {base64.b64encode(written).decode()}"}
-    if scheme != "https" and host not in ("127.0.0.1", "localhost", "::1"):
+    if scheme != "https" and host not in LOOPBACK:
         raise DataError(f"{host}: credentials are not sent without encryption", "Use https://.")
     return found
 
@@ -147,7 +148,8 @@ def _same_host(address: str, location: str) -> str:
     return target
 
 
-def _retry_after(answer: httpx.Response) -> float | None:
+def retry_after(answer: httpx.Response) -> float | None:
+    """The seconds that a host asks to be left alone, where it states them."""
     value = answer.headers.get("retry-after", "")
     return float(value) if value.isdigit() else None
 
