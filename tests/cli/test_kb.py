@@ -29,13 +29,14 @@ def full(assay: Assay, monkeypatch: pytest.MonkeyPatch) -> Assay:
 
 def test_what_ships_is_imported_listed_and_counted(full: Assay, home: Path) -> None:
     again = full("kb", "import")
-    assert again.code == 0 and "35 documents" in again.out and "35 unchanged" in again.out
+    assert again.code == 0 and "42 documents" in again.out and "42 unchanged" in again.out
     rows = full("kb", "list", "--json").json
-    assert len(rows) == 35 and {row["origin"]["licence"] for row in rows} == {"Apache-2.0", "MIT"}
+    assert len(rows) == 42 and {row["origin"]["licence"] for row in rows} == {"Apache-2.0", "MIT"}
     counts = full("kb", "stats", "--json").json
-    assert counts["services"] == 35 and counts["broken_references"] == 0
-    assert counts["entity_types"] == sum(row["entities"] for row in rows)
-    assert counts["properties"] == sum(row["properties"] for row in rows)
+    assert counts["services"] == 35 and counts["outlines"] == 7 and counts["broken_references"] == 0
+    real = [row for row in rows if row["kind"] != "outline"]
+    assert counts["entity_types"] == sum(row["entities"] for row in real)
+    assert counts["properties"] == sum(row["properties"] for row in real)
     assert counts["deprecated"] == 1 and counts["extension_fields"] == 14 and counts["bytes"] > 0
     assert counts["kb"] == f"sqlite:///{home / 'kb.sqlite'}"
     shown = full("kb", "stats").out
@@ -73,7 +74,7 @@ def test_misspelt_names_are_told_with_what_is_like_them(full: Assay) -> None:
 
 def test_a_service_is_forgotten(full: Assay) -> None:
     assert full("kb", "remove", "API_PRODUCT_SRV").code == 0
-    assert len(full("kb", "list", "--json").json) == 34
+    assert len(full("kb", "list", "--json").json) == 41
     assert full("kb", "remove", "API_PRODUCT_SRV").code == 1
 
 

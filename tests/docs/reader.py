@@ -33,6 +33,9 @@ ELSEWHERE = {
     "make bench": "test_a_benchmark_runs and test_a_benchmark_runs_as_it_stands",
     "assay serve PACKAGE PACKAGE": "tests/web: two packages, loaded and asked",
     "assay estimate --pack business --profile full --on g5.xlarge": "minutes; tests/cli/test_estimate.py, a pack of two",
+    "assay kb pull": "tests/cli/test_kb.py, from a registry on loopback",
+    "assay kb import https://HOST/sap/opu/odata/sap/API_PRODUCT_SRV": "tests/sap/test_fetch.py, from a host on loopback",
+    "assay sap post FILE.json --post --to https://HOST": "tests/cli/test_sap.py, to hosts on loopback",
 }
 STANDS_FOR = {
     "RECIPE": "review-sentiment",
@@ -40,6 +43,9 @@ STANDS_FOR = {
     "RUN": "banking-intent",
     "PACKAGE": "banking-intent.tgsp",
     "FILE": "banking-intent.tgsp",
+    "FILE.json": "examples/supplier_invoice.json",
+    "QUERY": "goods receipt",
+    "mine.yaml": str(ROOT / "src/assay/sap/knowledge/mappings/supplier_invoice.v2.yaml"),
 }
 
 
@@ -63,7 +69,9 @@ STORY = list(fenced(README))
 OWN = list(fenced(OWN_PAGE))  # another story, with data of its own
 SAP = list(fenced(SAP_PAGE))  # and another
 TEXT = sorted({c for page in PAGES for c in (*inline(page), *fenced(page))} - set(STORY))
-NAMED = [c for c in TEXT if c.startswith("assay ") and c not in ELSEWHERE]
+COMMANDS = [c for c in TEXT if c.startswith("assay ") and c not in ELSEWHERE]
+ON_SAP = [c for c in COMMANDS if c.startswith(("assay kb", "assay sap"))]  # need what ships for SAP
+NAMED = [c for c in COMMANDS if c not in ON_SAP]
 ALONE = [
     c
     for c in NAMED

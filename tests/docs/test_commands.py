@@ -55,10 +55,11 @@ def test_a_command_on_a_recipe_runs(hurried: Reader, command: str) -> None:
             ["--adapters", "2", "--rows", "4", "--batch", "2", "--rounds", "1"],
             "memory_saved",
         ),
+        ("bench_search.py", ["--queries", "4"], "hybrid_to_bm25"),
     ],
 )
-def test_a_benchmark_runs(newcomer: Reader, script: str, smaller: list[str], key: str) -> None:
-    done = newcomer.type(f"python {ROOT / 'benchmarks' / script} --json", *smaller)
+def test_a_benchmark_runs(hurried: Reader, script: str, smaller: list[str], key: str) -> None:
+    done = hurried.type(f"python {ROOT / 'benchmarks' / script} --json", *smaller)
     ended_well(done)
     assert f'"{key}"' in done.stdout
     assert {p.name for p in (ROOT / "benchmarks").glob("bench_*.py")} == {
@@ -66,6 +67,7 @@ def test_a_benchmark_runs(newcomer: Reader, script: str, smaller: list[str], key
         "bench_label_decoding.py",
         "bench_duplicates.py",
         "bench_together.py",
+        "bench_search.py",
     }
 
 

@@ -2,25 +2,67 @@
 
 from __future__ import annotations
 
+import re
 import runpy
+import shlex
+from pathlib import Path
 
-from reader import ROOT, SAP, SAP_PAGE, Reader, ended_well, inline
+import pytest
+from reader import ON_SAP, ROOT, SAP, SAP_PAGE, STANDS_FOR, Reader, ended_well, inline
+
+from assay.sap.rules import Rulebook
+from assay.sap.rules.examples import failures
 
 
-def test_the_page_can_be_followed(newcomer: Reader) -> None:
-    assert [command.split()[2] for command in SAP] == ["import", "stats", "list", "show", "show"]
+@pytest.fixture(scope="module")
+def somebody(hurried: Reader) -> Reader:
+    """In the folder of a clone, with an empty knowledge base."""
+    (hurried.folder / "examples").symlink_to(ROOT / "examples")
+    return hurried
+
+
+def test_the_page_can_be_followed(somebody: Reader) -> None:
+    assert [command.split()[1:3] for command in SAP] == [
+        *(["kb", verb] for verb in ("import", "stats", "list", "show", "show", "search")),
+        *(["sap", verb] for verb in ("route", "payload", "validate", "post")),
+    ]
+    said = ""
     for command in SAP:
-        done = newcomer.type(command)
+        done = somebody.type(command)
         ended_well(done)
-    assert "SalesOrderType" in done.stdout and "to_Item" in done.stdout
+        said += done.stdout
+    assert "SalesOrderType" in said and "DUP-002" in said and "would POST" in said
 
 
-def test_what_the_page_names_beside_is_known(newcomer: Reader) -> None:
+@pytest.mark.parametrize("command", ON_SAP)
+def test_a_command_of_another_page_runs(somebody: Reader, command: str) -> None:
+    """After those of the page, with something real for each placeholder."""
+    words = [STANDS_FOR.get(word, word) for word in shlex.split(command)]
+    ended_well(somebody.type(shlex.join(words)))
+
+
+def test_what_the_page_names_beside_is_known(somebody: Reader) -> None:
     for command in inline(SAP_PAGE):
-        ended_well(newcomer.type(" ".join(command.split()[:3]), "--help"))
+        if command.startswith("assay "):
+            ended_well(somebody.type(" ".join(command.split()[:3]), "--help"))
 
 
 def test_the_list_of_services_is_in_step_with_what_ships() -> None:
     made = runpy.run_path(str(ROOT / "tools" / "kb_page.py"))
     written = (ROOT / "docs" / "sap-services.md").read_text(encoding="utf-8")
     assert made["page"]() == written, "run: python tools/kb_page.py"
+
+
+def test_the_list_of_rules_is_in_step_with_what_ships() -> None:
+    made = runpy.run_path(str(ROOT / "tools" / "rules_page.py"))
+    written = (ROOT / "docs" / "sap-rules.md").read_text(encoding="utf-8")
+    assert made["page"]() == written, "run: python tools/rules_page.py"
+
+
+def test_the_rule_that_the_page_shows_can_be_loaded_and_its_examples_hold(tmp_path: Path) -> None:
+    page = (ROOT / "docs" / "sap-rules.md").read_text(encoding="utf-8")
+    (shown,) = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)
+    own = tmp_path / "own.yaml"
+    own.write_text(shown, encoding="utf-8")
+    book = Rulebook.load([own])
+    assert "DUP-002" not in book.rules and failures(book.rules["OWN-001"], book) == []

@@ -15,6 +15,7 @@ from rich.text import Text
 
 from assay.cli import options
 from assay.cli.console import emit, line, progress_for, seconds, size, stdout
+from assay.cli.kb_search import Address, search
 
 if TYPE_CHECKING:
     from assay.sap.documents import Document
@@ -27,15 +28,8 @@ MOST_SHOWN = 12  # results of one kind that are told one by one
 STYLES = {"added": "green", "replaced": "cyan", "quarantined": "bold red"}
 
 app = typer.Typer(help="The knowledge base of SAP's services.", no_args_is_help=True)
+app.command("search")(search)
 
-Address = Annotated[
-    str | None,
-    typer.Option(
-        "--kb",
-        metavar="FILE|URL",
-        help="SQLite file, or postgresql://…; else $ASSAY_KB, else kb.sqlite in Assay's home.",
-    ),
-]
 Accept = Annotated[
     bool, typer.Option("--accept-licence", help="You have read the packages' licence and accept.")
 ]
@@ -287,42 +281,26 @@ def _flag(value: bool | None) -> Text:
 
 @app.command("stats")
 def stats(kb: Address = None, as_json: options.Json = False) -> None:
-    """Count what is there: services, entity types, properties, by source and licence."""
+    """Count what is there: services by source and licence, and what Assay knows of documents."""
+    from assay.sap.counts import counted
     from assay.sap.store import KnowledgeBase
 
     with closing(KnowledgeBase(kb)) as base:
-        rows = base.services()
-        broken = sum(1 for each in rows for _ in base.service(each.name).broken())
-        waiting = len(list(base.quarantine.glob("*.reason.json")))
+        counts = counted(base)
         shown, weight = base.shown, base.bytes()
-    totals = {
-        "services": len(rows),
-        "entity_types": sum(each.entities for each in rows),
-        "properties": sum(each.properties for each in rows),
-        "extension_fields": sum(each.custom for each in rows),
-        "deprecated": sum(each.deprecated for each in rows),
-        "broken_references": broken,
-        "quarantined": waiting,
-    }
-    groups = {
-        key: dict(sorted(Counter(of(each) for each in rows).items()))
-        for key, of in (
-            ("odata", lambda each: each.odata),
-            ("kind", lambda each: each.kind),
-            ("licence", lambda each: each.origin.licence),
-        )
-    }
     if as_json:
-        emit({"kb": shown, "bytes": weight, **totals, **groups})
+        emit({"kb": shown, "bytes": weight, **asdict(counts)})
         return
     table = Table.grid(padding=(0, 2))
-    for key, value in totals.items():
-        table.add_row(Text(key.replace("_", " "), style="cyan"), f"{value:,}")
-    for key, counts in groups.items():
-        said = ", ".join(f"{n} {name}" for name, n in counts.items())
-        table.add_row(Text(f"by {key}", style="cyan"), said)
+    for key, value in asdict(counts).items():
+        said = f"{value:,}" if isinstance(value, int) else _parts(value)
+        table.add_row(Text(key.replace("_", " "), style="cyan"), said)
     stdout().print(table)
     line(stdout(), f"\n{shown}" + (f", {size(weight)}" if weight else ""), style="dim")
+
+
+def _parts(counts: dict[str, int]) -> str:
+    return ", ".join(f"{n:,} {name}" for name, n in counts.items())
 
 
 @app.command("remove")
