@@ -33,14 +33,15 @@ def search(
     module: Annotated[str, typer.Option("--module", help="E.g. purchasing, sales.")] = "",
     odata: Annotated[str, typer.Option("--odata", help="V2 or V4.")] = "",
     kind: Annotated[
-        str, typer.Option("--kind", help="service, entity, property, field or rule.")
+        str,
+        typer.Option("--kind", help="service, entity, property, field; or rule, found only so."),
     ] = "",
     service: Annotated[str, typer.Option("--service", help="Only in this service.")] = "",
     limit: Annotated[int, typer.Option("--limit", min=1, max=200, help="Results shown.")] = 10,
     kb: Address = None,
     as_json: options.Json = False,
 ) -> None:
-    """Find services, entity types, properties and canonical fields by what they mean."""
+    """Find services, entity types, properties, canonical fields, or rules, by what they mean."""
     from assay.models.load import load_embedder
     from assay.models.store import pull
     from assay.sap.search.index import open_index, require_some

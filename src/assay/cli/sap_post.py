@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Generator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -14,7 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from assay.cli import options
-from assay.cli.console import emit, line, stderr, stdout
+from assay.cli.console import emit, line, progress_for, stderr, stdout
 from assay.cli.kb import Address
 from assay.cli.sap_documents import REFUSED, Own, Version, build, is_message, mapping_of, plain
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from assay.sap.posting.poster import Poster, Preview, Receipt
     from assay.sap.posting.request import Posting
 
+NOWHERE = "https://host.invalid"  # of a dry run, which connects to nothing
 STYLES = {"posted": "green", "refused": "bold red", "unknown": "bold yellow", "pending": "yellow"}
 
 Host = Annotated[
@@ -65,7 +67,7 @@ def post(
     postings = [each for file in files for each in _postings(file, odata, mapping, kb)]
     if send and not to:
         raise DataError("--post: to which system?", "Name it: --to https://HOST.")
-    with _poster(to or "https://host.invalid", outbox, credentials, client, send) as poster:
+    with _poster(to or NOWHERE, outbox, credentials, client, send, as_json) as poster:
         results = [_sent(poster, each, send) for each in postings]
     if as_json:
         emit([plain(each) for each in results])
@@ -91,7 +93,7 @@ def outbox(
 
     if resume and not to:
         raise DataError("--resume: of which system?", "Name it: --to https://HOST.")
-    with _poster(to or "https://host.invalid", outbox, credentials, client, resume) as poster:
+    with _poster(to or NOWHERE, outbox, credentials, client, resume, as_json) as poster:
         rows = poster.resume() if resume else poster.status()
     if as_json:
         emit([plain(each) for each in rows])
@@ -149,18 +151,26 @@ def _posting(document: str, payload: Payload) -> Posting:
 
 @contextmanager
 def _poster(
-    base: str, outbox: Path | None, credentials: Path | None, client: str, send: bool
+    base: str, outbox: Path | None, credentials: Path | None, client: str, send: bool, as_json: bool
 ) -> Generator[Poster]:
-    """A poster, with its outbox and its connection closed in the end."""
+    """A poster that tells what it waits for; its outbox and its connection are closed in the end."""
     from assay import files
     from assay.sap.posting.client import Client, Settings
     from assay.sap.posting.outbox import Outbox
     from assay.sap.posting.poster import Poster
 
+    progress = progress_for(as_json)
+
+    def wait(seconds: float) -> None:
+        if seconds >= 1:
+            progress.say(f"SAP is asked again in {seconds:.0f} s")
+        time.sleep(seconds)
+
     logon = _logon(base, credentials) if send else None
     box = Outbox(outbox or files.home() / "outbox.sqlite")
-    with closing(box), Client(base, logon, settings=Settings(client=client)) as connection:
-        yield Poster(connection, box)
+    settings = Settings(client=client)
+    with closing(box), Client(base, logon, settings=settings, sleep=wait) as connection:
+        yield Poster(connection, box, sleep=wait)
 
 
 def _logon(base: str, credentials: Path | None) -> Any:

@@ -100,6 +100,7 @@ def test_what_sap_has_already_is_found_and_not_sent(poster, orders, tmp_path: Pa
         ("500", 2, False),
         ("503", 2, False),
         ("500 after", 1, True),
+        ("408 after", 1, True),
         ("502 after", 1, True),
         ("cut before", 2, False),
         ("cut after", 1, True),

@@ -11,7 +11,9 @@ import pytest
 from assay.errors import DataError
 from assay.models.load import Embedder
 from assay.observability.progress import SILENT
+from assay.sap.fields import fields
 from assay.sap.metadata import EntityType, Property, Service
+from assay.sap.rules import rules
 from assay.sap.search import index as indexing
 from assay.sap.search.entries import OTHER, entries_of, module_of
 from assay.sap.search.index import folder_of, open_index
@@ -57,8 +59,14 @@ def paths(search: Search, query: str, only: Filter | None = None) -> list[str]:
 
 
 def test_entries_are_services_entities_properties() -> None:
-    kinds = [each.kind for each in entries_of([ORDERS], [])]
+    kinds = [each.kind for each in entries_of([ORDERS], [], [])]
     assert kinds == ["service", "entity", "property", "property"]
+
+
+def test_a_field_and_a_rule_are_entries_that_belong_to_no_service() -> None:
+    found = list(entries_of([], [fields()["iban"]], rules()[:1]))
+    assert [each.path for each in found] == ["field/iban", f"rule/{rules()[0].id}"]
+    assert [each.service_name for each in found] == ["", ""] and found[1].own
 
 
 def test_a_service_has_a_module() -> None:
@@ -126,3 +134,10 @@ def test_an_altered_file_is_built_again(base: KnowledgeBase, embedder: Embedder)
     file.write_bytes(good[:-4] + b"abcd")
     open_index(base, embedder, SILENT)
     assert file.read_bytes() == good
+
+
+def test_rules_are_found_by_their_kind_alone(search: Search) -> None:
+    query = "the IBAN has the form and check digits of its country"
+    assert not any(path.startswith("rule/") for path in paths(search, query))
+    found = paths(search, query, Filter(kind="rule"))
+    assert found and all(path.startswith("rule/") for path in found)

@@ -266,7 +266,7 @@ def _judge(where: str, answer: httpx.Response) -> None:
     wait = retry_after(answer)
     if status in (423, 429) or (status == 503 and wait is not None):
         raise _Busy(cause, min(wait or 0.0, LONGEST_WAIT))
-    if status >= 500:
+    if status >= 500 or status == 408:  # 408: of a proxy that no longer waited
         raise OutcomeUnknown(cause, status, messages)
     if status == 412:
         cause += ": the entity was changed after it was read"

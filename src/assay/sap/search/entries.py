@@ -1,4 +1,4 @@
-"""What is searched: services, entity types, properties and canonical fields, each as one entry."""
+"""What is searched: services, entity types, properties, canonical fields and rules, each as one entry."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import yaml
 
 from assay.sap.fields import Field
 from assay.sap.metadata import EntityType, Service
+from assay.sap.rules import Rule
 from assay.sap.search.words import split_name
 
 _MODULES = Path(__file__).parents[1] / "knowledge" / "modules.yaml"
@@ -22,7 +23,7 @@ class Entry:
     """One thing that can be found."""
 
     kind: str  # service, entity, property, field, rule
-    path: str  # Service, Service/Entity, Service/Entity/Property or field/name
+    path: str  # Service, Service/Entity, Service/Entity/Property, field/name or rule/ID
     odata: str  # "" where it belongs to no service
     module: str
     own: str  # its own words: label, name, description
@@ -31,7 +32,7 @@ class Entry:
 
     @property
     def service_name(self) -> str:
-        """The service it belongs to; "" for a canonical field."""
+        """The service it belongs to; "" for a field or a rule."""
         return self.path.split("/")[0] if self.odata else ""
 
 
@@ -49,14 +50,18 @@ def module_of(service: str) -> str:
     return max(found)[1] if found else OTHER
 
 
-def entries_of(services: Iterable[Service], fields: Iterable[Field]) -> Iterator[Entry]:
-    """Every entry of services and canonical fields."""
+def entries_of(
+    services: Iterable[Service], fields: Iterable[Field], rules: Iterable[Rule]
+) -> Iterator[Entry]:
+    """Every entry of services, canonical fields and rules."""
     for service in services:
         yield from _of_service(service)
     for field in fields:
         names = (name for words in field.names.values() for name in words)
         own = _joined(field.name, field.means, *names)
         yield Entry("field", f"field/{field.name}", "", OTHER, own)
+    for rule in rules:
+        yield Entry("rule", f"rule/{rule.id}", "", OTHER, _joined(rule.name))
 
 
 def _of_service(service: Service) -> Iterator[Entry]:

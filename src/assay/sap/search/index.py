@@ -24,6 +24,7 @@ from assay.evaluation.rungs.ranking import Terms, bm25_weights
 from assay.models.load import Embedder
 from assay.observability.progress import Progress
 from assay.sap.fields import fields
+from assay.sap.rules import rules
 from assay.sap.search.entries import Entry, entries_of
 from assay.sap.search.words import words_of
 from assay.sap.store import KnowledgeBase
@@ -95,7 +96,9 @@ def stamp_of(base: KnowledgeBase, model: str) -> str:
     require_some(base)
     services = [[each.name, each.origin.digest] for each in base.services()]
     known = [asdict(field) for field in fields().values()]
-    return files.digest({"form": FORM, "model": model, "services": services, "fields": known})
+    named = [[rule.id, rule.name] for rule in rules()]
+    parts = {"form": FORM, "model": model, "services": services, "fields": known, "rules": named}
+    return files.digest(parts)
 
 
 def require_some(base: KnowledgeBase) -> None:
@@ -135,7 +138,7 @@ def _build(
     base: KnowledgeBase, embedder: Embedder, progress: Progress, folder: Path, stamp: str
 ) -> None:
     services = (base.service(each.name) for each in base.services())
-    entries = list(entries_of(services, fields().values()))
+    entries = list(entries_of(services, fields().values(), rules()))
     vectors = _vectors(entries, _Cache(folder / "vectors", embedder, progress))
     lexicon = Lexicon.build([f"{e.own} {e.own} {e.entity} {e.service}" for e in entries])
     graph = _graph(vectors, progress)

@@ -20,7 +20,8 @@ from assay.sap.search.words import Glossary, Spelling
 
 LONGEST = 2000  # characters of a query
 CANDIDATES = 200  # of each way, before their scores are added
-KINDS: tuple[str, ...] = ("service", "entity", "property", "field", "rule")
+RULE = "rule"
+KINDS: tuple[str, ...] = ("service", "entity", "property", "field", RULE)
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,7 @@ BY_WORDS = Weights(0.0, 1.0)
 
 @dataclass(frozen=True)
 class Filter:
-    """What may be found; "" leaves all."""
+    """What may be found; "" leaves all, but rules, which are found by their kind alone."""
 
     module: str = ""
     odata: str = ""
@@ -119,6 +120,9 @@ class Search:
         allowed = only or Filter()
         text = self.read(query) if translated else query
         places, parts = self.parts(text, allowed.places(self.index.entries))
+        if not allowed.kind:  # who looks for a service wants no rule about its documents
+            kept = np.array([self.index.entries[n].kind != RULE for n in places], dtype=bool)
+            places, parts = places[kept], parts[kept]
         scores = parts @ np.array([weights.meaning, weights.words])
         order = np.argsort(-scores, kind="stable")[:limit]
         return [Hit(self.index.entries[places[n]], float(scores[n])) for n in order]
