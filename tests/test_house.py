@@ -5,12 +5,15 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
+import tomllib
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-SOURCE = Path(__file__).resolve().parents[1] / "src" / "assay"
+ROOT = Path(__file__).resolve().parents[1]
+SOURCE = ROOT / "src" / "assay"
 MODULES = sorted(SOURCE.rglob("*.py"))
 
 MAX_LINES = 600
@@ -150,3 +153,16 @@ def test_import_is_light(statement: str) -> None:
 
 def test_a_heavy_import_would_be_seen() -> None:
     assert loaded_by("import fractions", ("fractions", "torch")) == ["fractions"]
+
+
+def test_what_tests_import_by_a_bare_name_has_that_name_alone() -> None:
+    """Two of one name would hide each other, by the order in which the tests are collected."""
+    options = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["pytest"]
+    folders = [ROOT / name for name in [*options["ini_options"]["pythonpath"], "tools"]]
+    found = [path.stem for folder in folders for path in folder.iterdir()]
+    shared = [name for name in found if name.isidentifier() and not name.startswith("test_")]
+    allowed = {"conftest", "__pycache__"}  # pytest keeps the first apart itself
+    assert "what_ships" in shared and "shipped" in shared  # or nothing was looked at
+    assert [
+        name for name, times in Counter(shared).items() if times > 1 and name not in allowed
+    ] == []

@@ -8,7 +8,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from shipped import EXAMPLES, example
+from what_ships import EXAMPLES, example
 
 from assay.errors import DataError
 from assay.sap.canonical import as_json, load, read

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from shipped import services
+from what_ships import services
 
 from assay.errors import DataError
 from assay.sap import fields as catalogue

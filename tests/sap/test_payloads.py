@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from shipped import EXAMPLES, example, services
+from what_ships import EXAMPLES, example, services
 
 from assay.errors import DataError
 from assay.sap.canonical import Document

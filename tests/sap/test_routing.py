@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from shipped import example
+from what_ships import example
 
 from assay.errors import DataError
 from assay.sap.canonical import Document
