@@ -96,10 +96,14 @@ def test_a_broken_file_is_put_aside_and_the_code_says_so(assay: Assay, tmp_path:
     assert assay("kb", "stats", "--kb", tmp_path / "k.sqlite", "--json").json["quarantined"] == 1
 
 
-def test_a_source_that_is_none_changes_nothing(assay: Assay, home: Path) -> None:
+def test_a_source_that_is_none_changes_nothing(
+    assay: Assay, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("ASSAY_SAP_API_KEY", raising=False)
     for source, said in (
         ("nosuch", "no such file or folder"),
         ("npm:x", "not a package with its version"),
+        ("hub:SAPS4HANACloud", "set ASSAY_SAP_API_KEY"),
     ):
         done = assay("kb", "import", SCHEMAS, source)
         assert done.code == 1 and said in done.err

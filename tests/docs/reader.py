@@ -34,6 +34,7 @@ ELSEWHERE = {
     "assay serve PACKAGE PACKAGE": "tests/web: two packages, loaded and asked",
     "assay estimate --pack business --profile full --on g5.xlarge": "minutes; tests/cli/test_estimate.py, a pack of two",
     "assay kb pull": "tests/cli/test_kb.py, from a registry on loopback",
+    "assay kb import hub:SAPS4HANACloud": "tests/sap/test_hub.py, from a host on loopback",
     "assay kb import https://HOST/sap/opu/odata/sap/API_PRODUCT_SRV": "tests/sap/test_fetch.py, from a host on loopback",
     "assay sap post FILE.json --post --to https://HOST": "tests/cli/test_sap.py, to hosts on loopback",
 }

@@ -7,13 +7,11 @@ import hashlib
 import io
 import json
 import tarfile
-import threading
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+from hosts import Host, serving
 from orders import V2
 
 from assay.errors import DataError
@@ -24,49 +22,14 @@ from assay.sap.shipped import CLOUD_SDK
 PATH = "/sap/opu/odata/sap/API_ORDER"
 
 
-@dataclass
-class Host:
-    """A server whose answers a test chooses; it remembers what it was asked."""
-
-    url: str
-    answers: dict[str, list[tuple[int, dict[str, str], bytes]]] = field(default_factory=dict)
-    asked: list[tuple[str, dict[str, str]]] = field(default_factory=list)
-
-    def says(self, path: str, code: int, body: bytes = b"", **headers: str) -> None:
-        named = {name.replace("_", "-"): value for name, value in headers.items()}
-        self.answers.setdefault(path, []).append((code, named, body))
-
-
 @pytest.fixture
 def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Host]:
     monkeypatch.setenv("ASSAY_HOME", str(tmp_path / "home"))
     for name in (fetch.HOST, fetch.USER, fetch.PASSWORD, fetch.TOKEN, fetch.KEY):
         monkeypatch.delenv(name, raising=False)
-    here: Host
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            here.asked.append((self.path, dict(self.headers)))
-            waiting = here.answers.get(self.path, [(404, {}, b"")])
-            code, headers, body = waiting.pop(0) if len(waiting) > 1 else waiting[0]
-            self.send_response(code)
-            for name, value in headers.items():
-                self.send_header(name, value)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, format: str, *args: object) -> None:
-            del format, args
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    here = Host(f"http://127.0.0.1:{server.server_port}")
-    monkeypatch.setenv("NPM_CONFIG_REGISTRY", here.url)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield here
-    server.shutdown()
-    server.server_close()
+    with serving() as here:
+        monkeypatch.setenv("NPM_CONFIG_REGISTRY", here.url)
+        yield here
 
 
 def fetcher(limit: int = 2**20) -> tuple[Fetcher, list[float]]:

@@ -43,7 +43,7 @@ def import_(
     sources: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[PATH|URL|npm:NAME@VERSION]...",
+            metavar="[PATH|URL|npm:NAME@VERSION|hub:PACKAGE]...",
             help="EDMX (V2, V4), SAP's OpenAPI JSON or CSN; without any, what ships with Assay.",
         ),
     ] = None,
@@ -112,7 +112,7 @@ def _found(
     """The documents of every source, a package's fetched; all are found before one is read."""
     from dataclasses import replace
 
-    from assay.sap import fetch
+    from assay.sap import fetch, hub
     from assay.sap.documents import NOT_STATED, in_path
     from assay.sap.shipped import CLOUD_SDK
 
@@ -125,6 +125,8 @@ def _found(
                 wanted = pins.get(source) or fetch.package(source.removeprefix("npm:"))
                 found = list(fetch.in_package(wanted, fetcher, accepted))
                 task.advance(note=wanted.name)
+            elif source.startswith("hub:"):
+                found = list(hub.of_package(source.removeprefix("hub:"), fetcher))
             elif source.startswith(("http://", "https://")):
                 found = list(fetch.at_url(source, fetcher))
             else:
@@ -135,7 +137,7 @@ def _found(
 
 
 def _tell(results: list[Result], base: KnowledgeBase, took: float) -> None:
-    for action in ("added", "replaced", "set aside", "quarantined"):
+    for action in ("added", "replaced", "set aside", "withheld", "quarantined"):
         told = [each for each in results if each.action == action]
         for each in told[:MOST_SHOWN]:
             what = each.service or Path(each.name).name

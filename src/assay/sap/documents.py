@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from assay.errors import DataError
+from assay.errors import AssayError, DataError
 from assay.sap import csn, edmx, openapi, outline
 from assay.sap.metadata import Service, require_size
 
@@ -19,6 +19,14 @@ NOT_STATED = "not stated"
 SOURCES = "sources.tsv"  # in a folder: where its files came from and under which licence
 _READ = (".edmx", ".xml", ".json", ".csn", outline.SUFFIX)
 _BESIDE = (".js", ".d.ts", "package.json")
+
+
+class Withheld(DataError):
+    """A document that is known and not given to a program; ``remedy`` says how to come by it."""
+
+
+class Stopped(AssayError, RuntimeError):
+    """No more documents can be had from where they come; what was imported before stays."""
 
 
 @dataclass(frozen=True)
@@ -30,6 +38,10 @@ class Document:
     licence: str
     read: Callable[[], bytes]  # raises DataError
     beside: Callable[[], Mapping[str, bytes]] = field(default=dict)  # a CSN's package
+    title: str = ""  # what a catalogue calls the service, for a document that does not say
+    release: str = ""
+    path: str = ""  # below the host, where it was fetched from the service itself
+    deprecated: bool = False  # says the catalogue
 
 
 def parse(data: bytes, name: str, beside: Callable[[], Mapping[str, bytes]] = dict) -> Service:

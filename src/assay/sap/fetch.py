@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote, urljoin, urlsplit
+from urllib.parse import quote, unquote, urljoin, urlsplit
 
 import httpx
 
@@ -40,6 +40,19 @@ OPEN_LICENCES = ("Apache-2.0", "MIT", "BSD-2-Clause", "BSD-3-Clause", "ISC", "0B
 _NPM = re.compile(r"^(?P<name>(?:@[\w.-]+/)?[\w.-]+)@(?P<version>\d[\w.+-]*)$")
 
 
+class Refused(DataError):
+    """The host answered, and did not give what was asked for; ``code`` is 3xx for a redirect."""
+
+    def __init__(self, cause: str, remedy: str = "", code: int = 0) -> None:
+        super().__init__(cause, remedy)
+        self.args = (cause, remedy, code)
+        self.code = code
+
+
+class Unreachable(DataError):
+    """The host gave no answer, or was busy each time."""
+
+
 @dataclass
 class Fetcher:
     """Answers of hosts, at most ten a second, within a size; repeated where that is safe."""
@@ -49,7 +62,10 @@ class Fetcher:
     _last: dict[str, float] = field(default_factory=dict[str, float])
 
     def get(self, url: str, headers: Mapping[str, str] | None = None) -> bytes:
-        """The body of the answer to a GET; raises ``DataError`` with what the host said."""
+        """The body of the answer to a GET; raises ``DataError`` with what the host said.
+
+        It is ``Refused`` where the host says so, ``Unreachable`` where it says nothing.
+        """
         parts = urlsplit(url)
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise DataError(f"{url}: not an address", "Give http:// or https://.")
@@ -69,7 +85,7 @@ class Fetcher:
                 answer = self._attempt(client, url)
         if isinstance(answer, bytes):
             return answer
-        raise DataError(
+        raise Unreachable(
             f"{url}: {answer.said}, {ATTEMPTS} times", "Try again later: what was imported stays."
         )
 
@@ -117,7 +133,9 @@ def at_url(url: str, fetcher: Fetcher) -> Iterator[Document]:
     last = parts.path.rstrip("/").rpartition("/")[2]
     if "$metadata" not in url and "." not in last.split(";")[0]:
         url = parts._replace(path=f"{parts.path.rstrip('/')}/$metadata").geturl()
-    yield Document(url, url, NOT_STATED, lambda: fetcher.get(url))
+    path = unquote(urlsplit(url).path)
+    at = path.removesuffix("/$metadata") if path.endswith("/$metadata") else ""
+    yield Document(url, url, NOT_STATED, lambda: fetcher.get(url), path=at)
 
 
 def _credentials(scheme: str, host: str) -> dict[str, str]:
@@ -137,13 +155,14 @@ def _credentials(scheme: str, host: str) -> dict[str, str]:
 
 
 def _same_host(address: str, location: str) -> str:
-    """Where a redirect leads; raises ``DataError`` when that is another host, or not encrypted."""
+    """Where a redirect leads; raises ``Refused`` when that is another host, or not encrypted."""
     target = urljoin(address, location)
     here, there = urlsplit(address), urlsplit(target)
     if here.netloc != there.netloc or (here.scheme == "https" and there.scheme != "https"):
-        raise DataError(
+        raise Refused(
             f"{address}: it redirects to {there.scheme}://{there.netloc}, which is not followed",
             "That is often a logon page: check the address and the credentials.",
+            302,
         )
     return target
 
@@ -154,14 +173,14 @@ def retry_after(answer: httpx.Response) -> float | None:
     return float(value) if value.isdigit() else None
 
 
-def _refusal(url: str, answer: httpx.Response) -> DataError:
+def _refusal(url: str, answer: httpx.Response) -> Refused:
     code = answer.status_code
     remedy = "Check the address."
     if code in (401, 403):
         remedy = (
             f"Set {HOST} to its name, with {USER} and {PASSWORD} or {TOKEN} ({KEY} for SAP's hub)."
         )
-    return DataError(f"{url}: it answered {code} {answer.reason_phrase}", remedy)
+    return Refused(f"{url}: it answered {code} {answer.reason_phrase}", remedy, code)
 
 
 # -- npm -----------------------------------------------------------------------------------------

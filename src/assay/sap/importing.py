@@ -11,12 +11,12 @@ from typing import Literal
 from assay import files
 from assay.errors import DataError
 from assay.observability.progress import Progress
-from assay.sap.documents import Document, parse
+from assay.sap.documents import Document, Withheld, parse
 from assay.sap.metadata import Service
 from assay.sap.shipped import deprecations
 from assay.sap.store import KnowledgeBase, Origin
 
-Action = Literal["added", "replaced", "unchanged", "set aside", "quarantined"]
+Action = Literal["added", "replaced", "unchanged", "set aside", "withheld", "quarantined"]
 DETAIL = {
     "edmx": 3,
     "openapi": 2,
@@ -56,19 +56,30 @@ def import_documents(
             data = b""
             try:
                 data = document.read()
-                service = parse(data, document.name, document.beside)
-                if service.name in deprecations():
-                    service = replace(service, deprecated=True)
+                service = _completed(parse(data, document.name, document.beside), document)
                 digest = files.sha256_bytes(data)
                 origin = Origin(document.source, document.licence, digest)
                 result = _place(kb, service, origin, document.name, seen)
                 seen.setdefault(service.name, (document.name, digest))
+            except Withheld as error:
+                result = Result(document.name, "withheld", reason=f"{error.cause}. {error.remedy}")
             except DataError as error:
                 result = Result(document.name, "quarantined", reason=error.cause)
                 _quarantine(quarantine, document, data, error)
             results.append(result)
             task.advance(note=result.service or Path(document.name).name)
     return results
+
+
+def _completed(service: Service, document: Document) -> Service:
+    """A service with what is known beside its document: by where it was, a catalogue, our own list."""
+    return replace(
+        service,
+        title=service.title or document.title,
+        release=service.release or document.release,
+        path=service.path or document.path,
+        deprecated=service.deprecated or document.deprecated or service.name in deprecations(),
+    )
 
 
 def _place(
@@ -91,6 +102,9 @@ def _place(
         return result
     kind, stored = there
     if stored.digest == origin.digest and kind == service.kind:
+        if service.deprecated and not kb.service(service.name).deprecated:
+            kb.put(service, origin)
+            return replace(result, action="replaced", reason="now deprecated")
         return replace(result, action="unchanged")
     if DETAIL[kind] > DETAIL[service.kind]:
         reason = f"the {kind} of {stored.source} says more than this {service.kind}"
