@@ -7,7 +7,7 @@ import time
 from collections.abc import Generator
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 from urllib.parse import urlsplit
 
 import typer
@@ -21,6 +21,7 @@ from assay.cli.sap_documents import REFUSED, Own, Version, build, is_message, ma
 
 if TYPE_CHECKING:
     from assay.sap.payloads import Payload
+    from assay.sap.posting.credentials import Logon
     from assay.sap.posting.poster import Poster, Preview, Receipt
     from assay.sap.posting.request import Posting
 
@@ -38,7 +39,8 @@ Secrets = Annotated[
     Path | None,
     typer.Option(
         "--credentials",
-        help="JSON file of mode 0600: user and password, token, or endpoint, client_id and secret. "
+        help="JSON file of mode 0600: user and password, token, or endpoint, client_id and secret; "
+        "certificate and key beside them or alone. "
         "Else ASSAY_SAP_HOST with ASSAY_SAP_USER and ASSAY_SAP_PASSWORD, or ASSAY_SAP_TOKEN.",
     ),
 ]
@@ -169,11 +171,20 @@ def _poster(
     logon = _logon(base, credentials) if send else None
     box = Outbox(outbox or files.home() / "outbox.sqlite")
     settings = Settings(client=client)
-    with closing(box), Client(base, logon, settings=settings, sleep=wait) as connection:
+    with (
+        closing(box),
+        Client(
+            base,
+            logon.credentials if logon else None,
+            certificate=logon.certificate if logon else None,
+            settings=settings,
+            sleep=wait,
+        ) as connection,
+    ):
         yield Poster(connection, box, sleep=wait)
 
 
-def _logon(base: str, credentials: Path | None) -> Any:
+def _logon(base: str, credentials: Path | None) -> Logon | None:
     """The credentials of a file or of the environment; none for a mock on this machine."""
     from assay.sap.fetch import HOST, LOOPBACK
     from assay.sap.posting.credentials import from_environment, from_file

@@ -12,6 +12,7 @@ import io
 import json
 import os
 import re
+import ssl
 import tarfile
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -24,6 +25,7 @@ import httpx
 
 from assay import files
 from assay.errors import AssayError, DataError
+from assay.sap import tls
 from assay.sap.documents import LIMIT, NOT_STATED, Document
 from assay.sap.metadata import require_size
 
@@ -60,6 +62,7 @@ class Fetcher:
     limit: int = LIMIT
     sleep: Callable[[float], None] = time.sleep
     _last: dict[str, float] = field(default_factory=dict[str, float])
+    _trusted: ssl.SSLContext = field(default_factory=tls.context, init=False, repr=False)
 
     def get(self, url: str, headers: Mapping[str, str] | None = None) -> bytes:
         """The body of the answer to a GET; raises ``DataError`` with what the host said.
@@ -76,7 +79,7 @@ class Fetcher:
             )
         if headers is None:
             headers = _credentials(parts.scheme, parts.hostname)
-        with httpx.Client(timeout=TIMEOUT, headers=dict(headers)) as client:
+        with httpx.Client(timeout=TIMEOUT, headers=dict(headers), verify=self._trusted) as client:
             answer = self._attempt(client, url)
             for attempt in range(1, ATTEMPTS):
                 if isinstance(answer, bytes):

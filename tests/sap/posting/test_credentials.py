@@ -11,14 +11,14 @@ import pytest
 from assay.errors import DataError
 from assay.sap.posting import credentials
 from assay.sap.posting.client import Client
-from assay.sap.posting.credentials import Basic, Bearer, ClientCredentials
+from assay.sap.posting.credentials import Basic, Bearer, ClientCredentials, Logon
 
 
 def test_the_environment_is_for_one_host(monkeypatch) -> None:
     monkeypatch.setenv("ASSAY_SAP_HOST", "sap.example")
     monkeypatch.setenv("ASSAY_SAP_USER", "U")
     monkeypatch.setenv("ASSAY_SAP_PASSWORD", "s3cret")
-    assert credentials.from_environment("sap.example") == Basic("U", "s3cret")
+    assert credentials.from_environment("sap.example").credentials == Basic("U", "s3cret")
     with pytest.raises(DataError, match="no credentials for this host"):
         credentials.from_environment("other.example")
 
@@ -31,7 +31,27 @@ def test_a_file_that_others_may_read_is_refused(tmp_path: Path) -> None:
         credentials.from_file(path)
     path.chmod(0o600)
     held = credentials.from_file(path)
-    assert held == Bearer("t0ken") and "t0ken" not in repr(held)
+    assert held == Logon(Bearer("t0ken")) and "t0ken" not in repr(held)
+
+
+@pytest.mark.parametrize(
+    ("said", "error"),
+    [
+        ({"passwort": "x"}, "'passwort' is not read. Known are: user, password"),
+        ({"user": "U"}, "no credentials"),
+        ({"certificate": "c.pem"}, "go together"),
+        ({"endpoint": "http://idp.example", "client_id": "a", "secret": "b"}, "encryption"),
+        ([], "not a JSON object"),
+    ],
+)
+def test_a_file_that_says_something_else_is_refused(
+    tmp_path: Path, said: object, error: str
+) -> None:
+    path = tmp_path / "logon.json"
+    path.write_text(json.dumps(said))
+    path.chmod(0o600)
+    with pytest.raises(DataError, match=error):
+        credentials.from_file(path)
 
 
 def test_a_token_is_kept_and_renewed_once() -> None:

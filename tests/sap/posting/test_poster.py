@@ -243,7 +243,7 @@ def test_a_host_that_is_away_leaves_the_posting_pending(tmp_path) -> None:
     client = Client("http://127.0.0.1:1", sleep=lambda _: None)
     receipt = send(Poster(client, Outbox(tmp_path / "outbox.db")), order(1))
     assert (receipt.state, receipt.attempts) == ("pending", 0)
-    assert "no connection (ConnectError), 4 times" in receipt.said
+    assert "Connection refused), 4 times" in receipt.said
 
 
 def test_a_logon_page_is_told_and_nothing_is_sent(tmp_path) -> None:

@@ -20,6 +20,7 @@ from urllib.parse import quote
 import httpx
 
 from assay.errors import DataError
+from assay.sap import tls
 from assay.sap.fetch import LONGEST_WAIT, retry_after
 from assay.sap.metadata import require_size
 from assay.sap.posting.credentials import Anonymous, Certificate, Credentials, require_encryption
@@ -83,7 +84,7 @@ class Client:
         self._http = httpx.Client(
             base_url=base,
             timeout=self.settings.timeout,
-            verify=certificate.context() if certificate else True,
+            verify=certificate.context() if certificate else tls.context(),
             transport=transport,
             params={name: value for name, value in known.items() if value},
             headers={"Accept": "application/json"},
@@ -226,7 +227,9 @@ class Client:
                     content=bytes(body),
                 )
         except _NOT_CONNECTED as error:
-            raise _Busy(f"{where}: no connection ({type(error).__name__})", 0.0) from None
+            raise _Busy(
+                f"{where}: no connection ({str(error) or type(error).__name__})", 0.0
+            ) from None
         except (httpx.HTTPError, DataError) as error:
             raise OutcomeUnknown(f"{where}: no whole answer ({type(error).__name__})") from None
         _judge(where, held)

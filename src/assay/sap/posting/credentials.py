@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 import httpx
 
 from assay.errors import DataError
+from assay.sap import tls
 from assay.sap.fetch import HOST, LOOPBACK, PASSWORD, TOKEN, USER
 from assay.sap.posting.errors import NotSent
 
@@ -88,7 +89,9 @@ class ClientCredentials:
 
     def _fetch(self) -> None:
         try:
-            with httpx.Client(timeout=self.timeout, transport=self.transport) as client:
+            with httpx.Client(
+                timeout=self.timeout, transport=self.transport, verify=tls.context()
+            ) as client:
                 answer = client.post(
                     self.endpoint,
                     data={"grant_type": "client_credentials"},
@@ -119,7 +122,7 @@ class Certificate:
     def context(self) -> ssl.SSLContext:
         """What TLS uses; raises ``DataError`` where others may read the key."""
         require_private(self.key)
-        context = ssl.create_default_context()
+        context = tls.context()
         try:
             context.load_cert_chain(self.certificate, self.key)
         except (OSError, ssl.SSLError) as error:
@@ -140,17 +143,31 @@ class Anonymous:
         return False
 
 
-def from_environment(host: str) -> Credentials:
+@dataclass(frozen=True)
+class Logon:
+    """Credentials, and the certificate that is shown beside them or in their place."""
+
+    credentials: Credentials
+    certificate: Certificate | None = None
+
+
+def from_environment(host: str) -> Logon:
     """The logon that the environment holds for this host, and never for another."""
     if os.environ.get(HOST) != host:
         raise DataError(
             f"{host}: no credentials for this host", f"Set {HOST} to its name, with {_NAMES}."
         )
-    return _chosen({name: os.environ.get(name, "") for name in (USER, PASSWORD, TOKEN)}, HOST)
+    held = {name: os.environ.get(name, "") for name in (USER, PASSWORD, TOKEN)}
+    return Logon(_chosen(held, HOST))
 
 
-def from_file(path: Path) -> Credentials:
-    """The logon in a JSON file of mode 0600: user and password, token, or an OAuth client."""
+def from_file(path: Path) -> Logon:
+    """The logon in a JSON file of mode 0600.
+
+    It holds user and password, a token, or an OAuth client (endpoint, client_id, secret), and may
+    hold a certificate with its key, which alone is enough; their paths are seen from the file.
+    Raises ``DataError`` for a file that others may read, and for one that says something else.
+    """
     require_private(path)
     try:
         held = json.loads(path.read_bytes())
@@ -158,17 +175,25 @@ def from_file(path: Path) -> Credentials:
         raise DataError(f"{path}: not JSON") from None
     if not isinstance(held, dict):
         raise DataError(f"{path}: not a JSON object")
+    if unknown := sorted(set(held) - set(_IN_FILE)):
+        raise DataError(f"{path}: {unknown[0]!r} is not read. Known are: {', '.join(_IN_FILE)}.")
     text = {str(name): str(value) for name, value in held.items()}
+    pair = [path.parent / text[name] for name in ("certificate", "key") if name in text]
+    if len(pair) == 1:
+        raise DataError(f"{path}: a certificate and its key go together")
+    certificate = Certificate(*pair) if pair else None
     if "endpoint" in text:
-        return ClientCredentials(
+        client = ClientCredentials(
             text["endpoint"], text.get("client_id", ""), text.get("secret", "")
         )
-    return _chosen(
-        {n: text.get(k, "") for n, k in ((USER, "user"), (PASSWORD, "password"), (TOKEN, "token"))},
-        str(path),
-    )
+        return Logon(client, certificate)
+    if certificate and not set(text) & {"user", "password", "token"}:
+        return Logon(Anonymous(), certificate)
+    names = ((USER, "user"), (PASSWORD, "password"), (TOKEN, "token"))
+    return Logon(_chosen({n: text.get(k, "") for n, k in names}, str(path)), certificate)
 
 
+_IN_FILE = ("user", "password", "token", "endpoint", "client_id", "secret", "certificate", "key")
 _NAMES = f"{USER} and {PASSWORD}, or {TOKEN}"
 
 
