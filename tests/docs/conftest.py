@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import os
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from reader import ELSEWHERE, STORY, Reader, ended_well
+from ready import Ready
 
 from assay import files
 
@@ -18,13 +20,15 @@ NARROW: dict[str, dict[str, Any]] = {  # the widths of its layers, which nobody 
         "hidden_size": 48,
         "intermediate_size": 96,
         "num_hidden_layers": 2,
-        "num_attention_heads": 4,
+        "num_attention_heads": 1,
+        "attention_probs_dropout_prob": 0.0,
+        "hidden_dropout_prob": 0.0,
     },
     "smollm2-135m-instruct": {
         "hidden_size": 48,
         "intermediate_size": 96,
         "num_hidden_layers": 12,  # as many as a recipe adapts
-        "num_attention_heads": 3,
+        "num_attention_heads": 1,
         "num_key_value_heads": 1,
         "head_dim": 16,
     },
@@ -44,7 +48,15 @@ def newcomer(tmp_path_factory: pytest.TempPathFactory) -> Reader:
 
 
 @pytest.fixture(scope="module")
-def hurried(tmp_path_factory: pytest.TempPathFactory) -> Reader:
+def ready() -> Iterator[Ready]:
+    """Commands that start at once."""
+    server = Ready()
+    yield server
+    server.close()
+
+
+@pytest.fixture(scope="module")
+def hurried(tmp_path_factory: pytest.TempPathFactory, ready: Ready) -> Reader:
     """Has bases of the same names with narrow layers of random weights.
 
     Tokenizer, chat template and all that is made for them (prompts, grammars, packages, the parity
@@ -55,7 +67,7 @@ def hurried(tmp_path_factory: pytest.TempPathFactory) -> Reader:
     for name, widths in NARROW.items():
         _narrow(files.home() / "models" / name, home / "models" / name, widths)
     env = {**os.environ, "ASSAY_HOME": str(home), "COLUMNS": "120"}
-    return Reader(folder, env, hurried=True)
+    return Reader(folder, env, hurried=True, ready=ready)
 
 
 def _narrow(whole: Path, folder: Path, widths: dict[str, Any]) -> None:
@@ -76,8 +88,8 @@ def _narrow(whole: Path, folder: Path, widths: dict[str, Any]) -> None:
 
 
 @pytest.fixture(scope="module")
-def reader(newcomer: Reader) -> Reader:
-    """Has followed README to the end of its last block."""
+def reader(newcomer: Reader, ready: Ready) -> Reader:
+    """Has followed README to the end of its last block, each command as a program of its own."""
     for command in STORY:
         if command.startswith("assay serve"):
             newcomer.serve(command)
@@ -85,4 +97,5 @@ def reader(newcomer: Reader) -> Reader:
             ended_well(newcomer.type(command))
         else:
             assert command in ELSEWHERE, command
+    newcomer.ready = ready
     return newcomer

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx
+from ready import Ready
 
 from assay.recipe.catalogue import entries
 
@@ -103,10 +104,13 @@ class Reader:
     folder: Path
     env: dict[str, str] = field(default_factory=dict[str, str])
     hurried: bool = False  # has bases that learn nothing
+    ready: Ready | None = None  # has what is slow to import at hand
 
     def type(self, command: str, *more: str) -> subprocess.CompletedProcess[str]:
         """Run the command to its end."""
         program, *words = shlex.split(command)
+        if program == "assay" and self.ready:
+            return self.ready.run([*words, *more], self.folder, self.env)
         found = str(BINARIES / program) if program in ("assay", "python") else program
         return subprocess.run(
             [found, *words, *more], cwd=self.folder, env=self.env, capture_output=True, text=True

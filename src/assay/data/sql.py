@@ -113,6 +113,14 @@ def is_plain(name: str) -> bool:
         connection.close()
 
 
+@lru_cache(256)
+def _mapping(schema: Schema) -> Any:
+    """The schema as sqlglot reads it, which takes longer than to resolve a query by it."""
+    from sqlglot.schema import MappingSchema
+
+    return MappingSchema(schema.as_mapping(), dialect=DIALECT)
+
+
 def resolved(query: str, schema: Schema) -> str:
     """The query with every name resolved: two that differ in spelling, aliases or layout are equal.
 
@@ -135,7 +143,7 @@ def resolved(query: str, schema: Schema) -> str:
         qualified: Any = qualify(
             tree,
             dialect=DIALECT,
-            schema=schema.as_mapping(),
+            schema=_mapping(schema),
             canonicalize_table_aliases=True,
             quote_identifiers=False,
             identify=False,

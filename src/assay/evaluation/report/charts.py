@@ -79,7 +79,9 @@ def drawn(*drawings: Callable[[], tuple[str, str, Figure] | None]) -> dict[str, 
             picture = draw()
             if picture is not None:
                 name, alt, figure = picture
-                found[name] = Chart(name, alt, _png(figure), _svg(figure, name))
+                png = _png(figure)
+                figure.set_layout_engine("none")  # what was laid out for one stands for both
+                found[name] = Chart(name, alt, png, _svg(figure, name))
     return found
 
 
