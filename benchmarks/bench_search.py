@@ -26,6 +26,7 @@ from pathlib import Path
 import numpy as np
 
 from assay.files import sha256_bytes
+from assay.models.embed import embed
 from assay.models.load import load_embedder
 from assay.models.store import pull
 from assay.observability.progress import SILENT
@@ -91,16 +92,24 @@ def precision(search: Search, query: Query, weights: Weights, *, translated: boo
 
 def tune(search: Search, queries: Sequence[Query]) -> list[tuple[float, Weights]]:
     """Every setting with its P@5 on the development half, best first."""
-    parts = [search.parts(search.read(q.text), None) for q in queries]
-    paths = [each.path for each in search.index.entries]
-    found: list[tuple[float, Weights]] = []
-    for words in (0.0, 0.1, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0):
-        right = 0
-        for query, (places, scores) in zip(queries, parts, strict=True):
-            order = np.argsort(-(scores @ np.array([1.0, words])), kind="stable")[:SHOWN]
-            right += sum(paths[places[n]] in query.relevant for n in order)
-        found.append((right / SHOWN / len(queries), Weights(1.0, words)))
+    settings = [Weights(1.0, words) for words in (0.0, 0.1, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0)]
+    found = [
+        (statistics.fmean(precision(search, q, each, translated=True) for q in queries), each)
+        for each in settings
+    ]
     return sorted(found, key=lambda pair: -pair[0])
+
+
+def nearest_found(search: Search, queries: Sequence[Query]) -> float:
+    """The share of queries whose five nearest entries are all among those that the graph gives."""
+    every = search.index.graph.reconstruct_n(0, len(search.index.entries))
+    right = 0
+    for query in queries:
+        vector = embed(search.embedder, [search.read(query.text)], SILENT)
+        exact = every @ vector[0]
+        given = np.sort(exact[search.near(vector)])[-SHOWN:]
+        right += bool(np.allclose(given, np.sort(exact)[-SHOWN:], atol=1e-6))
+    return right / len(queries)
 
 
 def latencies(search: Search, queries: Sequence[Query]) -> list[float]:
@@ -133,6 +142,7 @@ def main() -> None:
     halves = {
         "development": [query for query in queries if not query.is_test],
         "test": [query for query in queries if query.is_test],
+        "all": queries,
     }
     if options.tune:
         for value, weights in tune(search, halves["development"])[:10]:
@@ -151,6 +161,7 @@ def main() -> None:
         "entries": len(search.index.entries),
         "queries": {half: len(some) for half, some in halves.items()},
         **scores,
+        "nearest_found": round(nearest_found(search, queries), 3),
         "hybrid_to_bm25": round(last["hybrid"] / max(last["bm25_with_glossary"], 1e-9), 2),
         "ms_median": round(statistics.median(times), 1),
         "ms_p95": round(float(np.percentile(times, 95)), 1),

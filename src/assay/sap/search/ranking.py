@@ -15,13 +15,15 @@ from assay.models.load import Embedder
 from assay.observability.progress import SILENT
 from assay.sap.fields import fields
 from assay.sap.search.entries import OTHER, Entry, modules
+from assay.sap.search.glossary import Glossary
 from assay.sap.search.index import Index
-from assay.sap.search.words import Glossary, Spelling
+from assay.sap.search.spelling import Spelling
 
 LONGEST = 2000  # characters of a query
 CANDIDATES = 200  # of each way, before their scores are added
 RULE = "rule"
-KINDS: tuple[str, ...] = ("service", "entity", "property", "field", RULE)
+FIELD = "field"
+KINDS: tuple[str, ...] = ("service", "entity", "property", FIELD, RULE)
 
 
 @dataclass(frozen=True)
@@ -99,8 +101,8 @@ class Search:
     @cached_property
     def spelling(self) -> Spelling:
         """The words of the entries and of the glossary."""
-        entries = {word for each in self.index.entries for word in each.own.split()}
-        return Spelling(entries | {word for term in self.glossary.terms for word in term.split()})
+        # A field's words are of five languages, and the glossary has them with what they mean.
+        return self.glossary.spelling({e.own for e in self.index.entries if e.kind != FIELD})
 
     def read(self, query: str) -> str:
         """What is looked for: the query in English, spelt as the entries are."""
@@ -133,7 +135,7 @@ class Search:
         counted = self.index.lexicon.scores(text)
         places = allowed
         if places is None:
-            near = self._near(vector)
+            near = self.near(vector)
             count = min(CANDIDATES, len(counted) - 1)
             places = np.unique(np.concatenate([near, np.argpartition(-counted, count)[:count]]))
         if not len(places):
@@ -142,7 +144,8 @@ class Search:
         relative = counted[places] / max(float(counted.max()), 1e-9)
         return places, np.stack([close, relative], axis=1)
 
-    def _near(self, vector: np.ndarray) -> np.ndarray:
+    def near(self, vector: np.ndarray) -> np.ndarray:
+        """The places [C] that the graph finds near a unit vector [1, H]."""
         import faiss
 
         # faiss makes this class when it is imported, which no type checker sees.
