@@ -263,3 +263,26 @@ def test_credentials_are_for_one_host(
 def test_a_version_that_is_none_is_refused(assay: Assay) -> None:
     done = assay("sap", "route", ORDER, "--odata", "V3")
     assert done.code == 1 and "There are: V2, V4" in done.err
+
+
+def test_units_of_ones_own_are_taken(assay: Assay, shipped: str, tmp_path: Path) -> None:
+    said = json.loads(ORDER.read_text(encoding="utf-8"))
+    said["items"][0]["quantity_unit"] = "Gebinde"
+    document, tables = tmp_path / "order.json", tmp_path / "tables.yaml"
+    document.write_text(json.dumps(said), encoding="utf-8")
+    tables.write_text('units: {Gebinde: "GEB"}', encoding="utf-8")
+    refused = assay("sap", "payload", document, "--kb", shipped)
+    assert refused.code == 1 and "--tables FILE" in refused.err
+    for command in ("route", "payload", "validate", "post"):
+        more = () if command == "route" else ("--kb", shipped)
+        done = assay("sap", command, document, "--tables", tables, *more)
+        assert done.code == 0, done.err
+    (built,) = assay("sap", "payload", document, "--tables", tables, "--kb", shipped, "--json").json
+    item = built["body"]["_PurchaseOrderItem"][0]
+    assert item["PurchaseOrderQuantityUnit"] == "GEB"
+
+
+def test_an_outbox_that_is_not_there_is_told(assay: Assay, tmp_path: Path) -> None:
+    done = assay("sap", "outbox", "--outbox", tmp_path / "none.sqlite")
+    assert done.code == 1 and "there is no outbox" in done.err
+    assert not (tmp_path / "none.sqlite").exists()

@@ -110,3 +110,41 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     (tmp_path / "latin.json").write_bytes(b'{"type": "\xe9"}')
     with pytest.raises(DataError, match="not UTF-8"):
         load(tmp_path / "latin.json")
+
+
+@pytest.mark.parametrize(
+    "text,twice",
+    [
+        (
+            '{"type": "purchase_order", "fields": {"currency": "EUR", "currency": "USD"}}',
+            "currency",
+        ),
+        ('{"type": "purchase_order", "type": "credit_memo"}', "type"),
+        ('{"type": "purchase_order", "items": [{"a": 1, "b": 2, "b": 3, "a": 1}]}', "b"),
+    ],
+)
+def test_a_key_that_stands_twice_is_refused(tmp_path: Path, text: str, twice: str) -> None:
+    path = tmp_path / "order.json"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(DataError, match=f"order.json: not JSON .'{twice}' stands twice"):
+        load(path)
+
+
+def test_a_locale_that_is_not_known_is_told_beside_the_rest() -> None:
+    said = {"type": "purchase_order", "locale": "de-DX", "fields": {"curency": "EUR"}}
+    with pytest.raises(DataError) as caught:
+        read(said, "order.json")
+    first, second = caught.value.cause.splitlines()
+    assert first.startswith("order.json: locale: 'de-DX' is not known: there are en-US, ")
+    assert second.startswith("order.json: fields.curency: no field of this level.")
+
+
+def test_each_remedy_is_said_once() -> None:
+    items = [{"quantity_unit": "furlong", "delivery_date": "01/02/2026"}] * 2
+    with pytest.raises(DataError) as caught:
+        read({"type": "purchase_order", "fields": {}, "items": items})
+    assert len(caught.value.cause.splitlines()) == 4
+    assert sorted(caught.value.remedy.splitlines()) == [
+        'Say the document\'s locale ("locale": "de-DE").',
+        "Units of your own: --tables FILE.",
+    ]

@@ -255,3 +255,12 @@ def test_what_finds_it_again_is_typed_and_says_what_is_missing() -> None:
 def test_the_examples_are_all_of_the_types_that_can_be_posted() -> None:
     types = {example(name).type for name in POSTED}
     assert types | {"material_master"} == {t for m in mappings().values() for t in m.documents}
+
+
+@pytest.mark.parametrize("name,way", [("", "_PurchaseOrderItem"), ("purchase_order.v2", "to_")])
+def test_two_items_of_one_number_are_refused(name: str, way: str) -> None:
+    order = example("purchase_order")
+    twice = replace(order, items=(*order.items, {**order.items[1], "item_number": "10"}))
+    (said,) = refused(twice, name)
+    assert said.startswith("item_number = '10': stands twice, and it is the key (")
+    assert way in said and "[3]." in said

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -76,6 +78,14 @@ def test_another_schema_of_a_service_takes_its_place(kb: KnowledgeBase) -> None:
     with kb.engine.connect() as connection:  # nothing of the old one is left behind
         for table in ("kb_types", "kb_properties"):
             assert connection.scalar(sa.text(f"SELECT count(*) FROM {table}")) == 0
+
+
+def test_several_may_open_a_new_one_at_once(url: str) -> None:
+    opens = "import sys; from assay.sap.store import KnowledgeBase; KnowledgeBase(sys.argv[1])"
+    command = [sys.executable, "-c", opens, url]
+    opened = [subprocess.Popen(command, stderr=subprocess.PIPE, text=True) for _ in range(4)]
+    assert [each.communicate()[1] for each in opened] == [""] * 4
+    assert [each.returncode for each in opened] == [0] * 4
 
 
 def test_a_failure_in_the_middle_leaves_what_was_there(

@@ -19,11 +19,13 @@ from assay.cli.kb import Address
 from assay.cli.sap_documents import (
     REFUSED,
     Own,
+    Tables_,
     Version,
     build,
     is_message,
     mapping_of,
     plain,
+    tables_of,
     version_of,
 )
 from assay.cli.sap_post import outbox, post
@@ -45,12 +47,14 @@ File = Annotated[Path, typer.Argument(metavar="FILE.json", help="A document in c
 
 
 @app.command("route")
-def route(file: File, odata: Version = None, as_json: options.Json = False) -> None:
+def route(
+    file: File, odata: Version = None, tables: Tables_ = None, as_json: options.Json = False
+) -> None:
     """Say which service takes a document, and why."""
     from assay.sap.canonical import load
     from assay.sap.routing import route as decide
 
-    decision = decide(load(file), version_of(odata))
+    decision = decide(load(file, tables_of(tables)), version_of(odata))
     if as_json:
         emit(asdict(decision))
     else:
@@ -67,6 +71,7 @@ def payload(
     out: Annotated[
         Path | None, typer.Option("--out", help="Write the body to a file as well.")
     ] = None,
+    tables: Tables_ = None,
     kb: Address = None,
     as_json: options.Json = False,
 ) -> None:
@@ -74,11 +79,12 @@ def payload(
     from assay import files
     from assay.sap.canonical import load
 
-    document = load(file)
+    own = tables_of(tables)
+    document = load(file, own)
     if not mapping and is_message(document):
         _show_message(document, out, as_json)
         return
-    built = build(document, mapping_of(document, odata, mapping), kb)
+    built = build(document, mapping_of(document, odata, mapping), kb, own)
     if out:
         bodies = [each.body for each in built]
         files.write_json(out, bodies[0] if len(bodies) == 1 else bodies)
@@ -109,6 +115,7 @@ def validate(
     show_all: Annotated[
         bool, typer.Option("--all", help="Also what passed and what could not be decided.")
     ] = False,
+    tables: Tables_ = None,
     kb: Address = None,
     as_json: options.Json = False,
 ) -> None:
@@ -119,15 +126,16 @@ def validate(
     from assay.sap.rules import Rulebook, check
     from assay.sap.rules.beside import load_evidence
 
-    document = load(file)
-    known = load_evidence(evidence, document, _day(today))
+    own = tables_of(tables)
+    document = load(file, own)
+    known = load_evidence(evidence, document, _day(today), own)
     findings = check(document, known, Rulebook.load(rules or ()), trace=show_all)
     faults: list[str] = []
     try:
         if is_message(document):
             message_of(document)
         else:
-            build(document, mapping_of(document, odata, None), kb)
+            build(document, mapping_of(document, odata, None), kb, own)
     except PayloadError as error:
         faults = [str(each) for each in error.faults]
     except DataError as error:
@@ -163,7 +171,8 @@ def _show_findings(findings: list[Finding], faults: list[str], show_all: bool) -
     for each in faults:
         line(stdout(), f"payload: {each}", style="bold red")
     said = ", ".join(f"{counts[key]} {key.replace('_', ' ')}" for key in RESULTS if counts[key])
-    sent = f"{len(faults)} faults in the payload" if faults else "SAP's metadata holds the payload"
+    counted = "1 fault" if len(faults) == 1 else f"{len(faults)} faults"
+    sent = f"{counted} in the payload" if faults else "SAP's metadata holds the payload"
     line(stdout(), f"\n{len({each.rule for each in findings})} rules: {said}. {sent}.")
 
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from assay.sap.canonical import Document
     from assay.sap.mappings import DocumentMapping
     from assay.sap.payloads import Payload
+    from assay.sap.transformations import Tables
 
 REFUSED = 3  # exit code of a document that cannot be posted as it is, or was not
 
@@ -23,6 +24,17 @@ Version = Annotated[
 Own = Annotated[
     Path | None, typer.Option("--mapping", help="A mapping of your own instead of the router's.")
 ]
+
+Tables_ = Annotated[
+    Path | None, typer.Option("--tables", help="YAML with codes of your own, such as units.")
+]
+
+
+def tables_of(path: Path | None) -> Tables:
+    """The company's own tables, none without a file."""
+    from assay.sap.transformations import NO_TABLES, load_tables
+
+    return load_tables(path) if path else NO_TABLES
 
 
 def version_of(odata: str | None) -> Any:
@@ -47,12 +59,14 @@ def mapping_of(document: Document, odata: str | None, own: Path | None) -> Docum
     return mappings.mappings()[decision.chosen.mapping]
 
 
-def build(document: Document, mapping: DocumentMapping, kb: str | None) -> list[Payload]:
+def build(
+    document: Document, mapping: DocumentMapping, kb: str | None, tables: Tables
+) -> list[Payload]:
     from assay.sap import payloads
     from assay.sap.store import KnowledgeBase
 
     with closing(KnowledgeBase(kb)) as base:
-        return payloads.build(document, mapping, base.service(mapping.service))
+        return payloads.build(document, mapping, base.service(mapping.service), tables)
 
 
 def is_message(document: Document) -> bool:

@@ -17,13 +17,24 @@ from rich.text import Text
 from assay.cli import options
 from assay.cli.console import emit, line, progress_for, stderr, stdout
 from assay.cli.kb import Address
-from assay.cli.sap_documents import REFUSED, Own, Version, build, is_message, mapping_of, plain
+from assay.cli.sap_documents import (
+    REFUSED,
+    Own,
+    Tables_,
+    Version,
+    build,
+    is_message,
+    mapping_of,
+    plain,
+    tables_of,
+)
 
 if TYPE_CHECKING:
     from assay.sap.payloads import Payload
     from assay.sap.posting.credentials import Logon
     from assay.sap.posting.poster import Poster, Preview, Receipt
     from assay.sap.posting.request import Posting
+    from assay.sap.transformations import Tables
 
 NOWHERE = "https://host.invalid"  # of a dry run, which connects to nothing
 STYLES = {"posted": "green", "refused": "bold red", "unknown": "bold yellow", "pending": "yellow"}
@@ -56,6 +67,7 @@ def post(
     outbox: Box = None,
     credentials: Secrets = None,
     client: Client_ = "",
+    tables: Tables_ = None,
     kb: Address = None,
     as_json: options.Json = False,
 ) -> None:
@@ -66,7 +78,8 @@ def post(
     """
     from assay.errors import DataError
 
-    postings = [each for file in files for each in _postings(file, odata, mapping, kb)]
+    own = tables_of(tables)
+    postings = [each for file in files for each in _postings(file, odata, mapping, kb, own)]
     if send and not to:
         raise DataError("--post: to which system?", "Name it: --to https://HOST.")
     with _poster(to or NOWHERE, outbox, credentials, client, send, as_json) as poster:
@@ -95,6 +108,8 @@ def outbox(
 
     if resume and not to:
         raise DataError("--resume: of which system?", "Name it: --to https://HOST.")
+    if outbox and not outbox.exists():
+        raise DataError(f"{outbox}: there is no outbox", "assay sap post --post makes one.")
     with _poster(to or NOWHERE, outbox, credentials, client, resume, as_json) as poster:
         rows = poster.resume() if resume else poster.status()
     if as_json:
@@ -110,19 +125,21 @@ def outbox(
     stdout().print(table)
 
 
-def _postings(file: Path, odata: str | None, own: Path | None, kb: str | None) -> list[Posting]:
+def _postings(
+    file: Path, odata: str | None, mapping: Path | None, kb: str | None, tables: Tables
+) -> list[Posting]:
     from assay.errors import DataError
     from assay.sap.canonical import load
 
-    document = load(file)
-    if not own and is_message(document):
+    document = load(file, tables)
+    if not mapping and is_message(document):
         raise DataError(
             f"{file}: a {document.type} goes to SAP as a SOAP message, which is built and not sent",
             "assay sap payload shows it; your middleware sends it.",
         )
     return [
         _posting(document.name, each)
-        for each in build(document, mapping_of(document, odata, own), kb)
+        for each in build(document, mapping_of(document, odata, mapping), kb, tables)
     ]
 
 

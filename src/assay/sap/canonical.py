@@ -7,7 +7,7 @@ texts are read as their field is printed, in the document's locale, and nothing 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
@@ -17,7 +17,14 @@ from typing import Any
 from assay.errors import DataError, did_you_mean
 from assay.sap import fields as catalogue
 from assay.sap.fields import Field, Level, Value
-from assay.sap.transformations import Context, TransformationError, read_value
+from assay.sap.transformations import (
+    LOCALES,
+    NO_TABLES,
+    Context,
+    Tables,
+    TransformationError,
+    read_value,
+)
 
 Row = Mapping[str, Value]  # {name of a canonical field: its value}; what is missing is not there
 
@@ -37,7 +44,7 @@ class Document:
     name: str = field(default="document", compare=False)  # for messages
 
 
-def load(path: Path) -> Document:
+def load(path: Path, tables: Tables = NO_TABLES) -> Document:
     """Read a document from a file of JSON; raises ``DataError`` naming every place that is wrong."""
     try:
         if path.stat().st_size > _LIMIT:
@@ -48,34 +55,45 @@ def load(path: Path) -> Document:
     except OSError as error:
         raise DataError(f"{path}: {error.strerror or error}") from error
     try:
-        said = json.loads(data, parse_float=Decimal, parse_constant=_refuse)
+        said = parsed(data)
     except (ValueError, RecursionError) as error:
         raise DataError(f"{path}: not JSON ({error})") from error
-    return read(said, str(path))
+    return read(said, str(path), tables)
 
 
-def read(said: object, name: str = "document") -> Document:
+def parsed(text: str) -> Any:
+    """JSON with exact decimals; raises ``ValueError`` for NaN and for a key that stands twice."""
+    return json.loads(text, parse_float=Decimal, parse_constant=_refuse, object_pairs_hook=_object)
+
+
+def read(said: object, name: str = "document", tables: Tables = NO_TABLES) -> Document:
     """A document from what its JSON says; ``name`` is for messages."""
-    reader = _Reader(name)
+    reader = _Reader(name, tables)
     document = reader.document(said)
     if reader.faults:
-        raise DataError("\n".join(reader.faults), _remedy(reader))
+        raise DataError("\n".join(reader.faults), "\n".join(reader.remedies))
     return document
-
-
-def _remedy(reader: _Reader) -> str:
-    return 'Say the document\'s locale ("locale": "de-DE").' if reader.ambiguous else ""
 
 
 def _refuse(constant: str) -> Any:
     raise ValueError(f"{constant} is no value of JSON")
 
 
+def _object(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
+    said = dict(pairs)
+    if len(said) < len(pairs):
+        seen: set[str] = set()
+        twice = next(key for key, _ in pairs if key in seen or seen.add(key))
+        raise ValueError(f"{twice!r} stands twice in one object")
+    return said
+
+
 @dataclass
 class _Reader:
     name: str
+    tables: Tables
     faults: list[str] = field(default_factory=list[str])
-    ambiguous: bool = False
+    remedies: dict[str, None] = field(default_factory=dict[str, None])  # each once, in order
     locale: str = ""
 
     def document(self, said: object) -> Document:
@@ -93,6 +111,12 @@ class _Reader:
         if not texts["type"]:
             self._fault("type", "missing: which kind of document is it?")
         self.locale = texts["locale"]
+        if self.locale and self.locale not in LOCALES:
+            near = did_you_mean(self.locale, list(LOCALES))
+            self._fault(
+                "locale", f"{self.locale!r} is not known: there are {', '.join(LOCALES)}.{near}"
+            )
+            self.locale = ""
         return Document(
             texts["type"],
             self._row(said.get("fields", {}), "fields", "document"),
@@ -151,9 +175,10 @@ class _Reader:
         if not text.strip():
             return None
         try:
-            return read_value(each.name, text, Context.of(self.locale))
+            return read_value(each.name, text, Context.of(self.locale, self.tables))
         except TransformationError as error:
-            self.ambiguous |= "locale" in error.remedy
+            if error.remedy:
+                self.remedies[error.remedy] = None
             self._fault(place, error.cause)
         return None
 

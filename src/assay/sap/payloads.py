@@ -18,7 +18,13 @@ from assay.sap.fields import field as canonical_field
 from assay.sap.literals import faults, literal
 from assay.sap.mappings import Child, DocumentMapping, Properties, Source, check
 from assay.sap.metadata import EntityType, Kind, OData, Property, Service
-from assay.sap.transformations import Context, TransformationError, currency_digits
+from assay.sap.transformations import (
+    NO_TABLES,
+    Context,
+    Tables,
+    TransformationError,
+    currency_digits,
+)
 
 
 @dataclass(frozen=True)
@@ -65,7 +71,9 @@ class Payload:
     checked_against: Kind
 
 
-def build(document: Document, mapping: DocumentMapping, service: Service) -> list[Payload]:
+def build(
+    document: Document, mapping: DocumentMapping, service: Service, tables: Tables = NO_TABLES
+) -> list[Payload]:
     """The payloads of a document: one, or one for each item where the mapping says so.
 
     Raises ``DataError`` for a mapping that the service's metadata does not hold, and
@@ -76,7 +84,7 @@ def build(document: Document, mapping: DocumentMapping, service: Service) -> lis
             "\n".join(broken),
             "The service's metadata is of another release: give a mapping of your own.",
         )
-    builder = _Builder(document, service)
+    builder = _Builder(document, service, tables)
     rows = document.items if mapping.rows else ({},)
     builder.accept(mapping)
     if not rows:
@@ -111,6 +119,7 @@ def build(document: Document, mapping: DocumentMapping, service: Service) -> lis
 class _Builder:
     document: Document
     service: Service
+    tables: Tables
     faults: list[Fault] = field(default_factory=list[Fault])
     defaults: dict[str, str] = field(default_factory=dict[str, str])
     root: dict[str, Value | None] = field(default_factory=dict[str, Value | None])
@@ -160,6 +169,7 @@ class _Builder:
                 f"{where}{child.way}[{number}]." if child.each != "only" else f"{where}{child.way}."
             )
             found.append(self.entity(target, child.properties, child.children, row, inner))
+        self._keys(entity, target, child, where, [n for n, _ in rows], found)
         found = [each for each in found if each]
         if not found:
             return
@@ -169,6 +179,27 @@ class _Builder:
             body.setdefault(child.way, {"results": []})["results"].extend(found)
         else:
             body.setdefault(child.way, []).extend(found)
+
+    def _keys(
+        self,
+        entity: EntityType,
+        target: EntityType,
+        child: Child,
+        where: str,
+        numbers: Sequence[int],
+        found: Sequence[Mapping[str, Any]],
+    ) -> None:
+        """Two entities below one may not have one key; SAP gives the key where the body does not."""
+        own = [key for key in target.keys or () if key not in (entity.keys or ())]
+        seen: set[tuple[Any, ...]] = set()
+        for number, body in zip(numbers, found, strict=True):
+            if own and all(key in body for key in own):
+                key = tuple(body[each] for each in own)
+                if key in seen:
+                    place = f"{where}{child.way}[{number}].{own[-1]}"
+                    field_ = child.properties[own[-1]].field
+                    self.fault(place, field_, key[-1], "stands twice, and it is the key")
+                seen.add(key)
 
     def _value(self, each: Property, source: Source, scope: Row, where: str) -> Value | None:
         """The value of a property; ``None`` where there is none, or it is at fault."""
@@ -185,7 +216,7 @@ class _Builder:
             return self._absent(source, scope, place)
         try:
             if pipeline := source.pipeline:
-                value = pipeline(value, Context())
+                value = pipeline(value, Context(tables=self.tables))
         except TransformationError as error:
             self.fault(place, source.field, value, error.cause)
             return None

@@ -29,9 +29,18 @@ from assay.sap.metadata import (
     Property,
     Service,
 )
-from assay.sap.tables import METADATA, NAVIGATIONS, OPERATIONS, PROPERTIES, SERVICES, TYPES
+from assay.sap.tables import (
+    METADATA,
+    NAVIGATIONS,
+    OPERATIONS,
+    PROPERTIES,
+    SERVICES,
+    TYPES,
+    VERSION_TABLE,
+)
 
 MIGRATIONS = Path(__file__).with_name("migrations")
+LOCK = 0x41535341_59  # of PostgreSQL, "ASSAY": held while the tables change
 
 
 @dataclass(frozen=True)
@@ -234,20 +243,26 @@ def _engine(address: sa.URL, shown: str) -> sa.Engine:
 
 def _prepare_sqlite(connection: Any, _: Any) -> None:
     """Keep references whole, and let readers read while one writes."""
+    connection.execute("PRAGMA busy_timeout = 30000")
     connection.execute("PRAGMA foreign_keys = ON")
     connection.execute("PRAGMA journal_mode = WAL")
-    connection.execute("PRAGMA busy_timeout = 30000")
 
 
 def _migrate(engine: sa.Engine) -> None:
     """Bring the tables to this version's form; a new database gets them all."""
     from alembic import command
     from alembic.config import Config
+    from alembic.script import ScriptDirectory
     from alembic.util.exc import CommandError
 
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
+    newest = ScriptDirectory.from_config(config).get_current_head()
+    with engine.connect() as connection:
+        if _version(connection) == newest:
+            return
     with engine.begin() as connection:
+        _wait_for_others(connection)
         config.attributes["connection"] = connection
         try:
             command.upgrade(config, "head")
@@ -256,6 +271,21 @@ def _migrate(engine: sa.Engine) -> None:
                 f"{engine.url.render_as_string(hide_password=True)}: {error}",
                 "It was written by another version of Assay: use that one, or another --kb.",
             ) from error
+
+
+def _version(connection: sa.Connection) -> str | None:
+    from alembic.migration import MigrationContext
+
+    options = {"version_table": VERSION_TABLE}
+    return MigrationContext.configure(connection, opts=options).get_current_revision()
+
+
+def _wait_for_others(connection: sa.Connection) -> None:
+    """Hold the database until the transaction ends: two that open a new one would both make tables."""
+    if connection.dialect.name == "sqlite":
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+    else:
+        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(LOCK)))
 
 
 # -- rows and objects --------------------------------------------------------------------------

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from datetime import date
 from decimal import Decimal, InvalidOperation
@@ -15,6 +14,7 @@ from assay.sap.canonical import Document, Row
 from assay.sap.rules.evidence import Evidence, Facts, Master, Settings
 from assay.sap.rules.history import History, Past
 from assay.sap.rules.names import evidence_names
+from assay.sap.transformations import NO_TABLES, Tables
 
 Said = Mapping[str, Any]
 KEYS = (
@@ -23,7 +23,9 @@ KEYS = (
 )
 
 
-def load_evidence(path: Path | None, document: Document, today: date) -> Evidence:
+def load_evidence(
+    path: Path | None, document: Document, today: date, tables: Tables = NO_TABLES
+) -> Evidence:
     """What a file of JSON knows beside the document; without a file, the day alone.
 
     Its keys are ``KEYS``; order and receipts are documents in canonical fields, supplier, customer
@@ -32,7 +34,7 @@ def load_evidence(path: Path | None, document: Document, today: date) -> Evidenc
     if path is None:
         return Evidence(today=today)
     try:
-        said = json.loads(path.read_text(encoding="utf-8"), parse_float=Decimal)
+        said = canonical.parsed(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise DataError(f"{path}: {error.strerror or error}") from error
     except (ValueError, RecursionError) as error:
@@ -45,7 +47,7 @@ def load_evidence(path: Path | None, document: Document, today: date) -> Evidenc
 
     def read(each: Any, type: str) -> Document:
         typed = {"type": type, **each} if isinstance(each, dict) else each
-        return canonical.read(typed, f"{path}: {type}")
+        return canonical.read(typed, f"{path}: {type}", tables)
 
     try:
         return evidence_of({"today": today.isoformat(), **said}, document.fields, read)

@@ -192,7 +192,10 @@ def unit(text: str, context: Context) -> str:
         return own[text.strip()]
     name = folded(text).strip(" .")
     if name not in _units():
-        raise TransformationError(f"{shown(text)} is no unit that is known here")
+        raise TransformationError(
+            f"{shown(text)} is no unit that is known here",
+            "Units of your own: --tables FILE.",
+        )
     return _units()[name]
 
 

@@ -10,6 +10,8 @@ from typing import Literal
 from assay.errors import DataError, did_you_mean
 
 DayOrder = Literal["dmy", "mdy"]
+Tables = Mapping[str, Mapping[str, str]]  # {table: {as printed: code}}
+NO_TABLES: Tables = {}
 MARKS = 30  # combining marks on one letter; UAX 15 (Stream-Safe Text) allows as many
 
 
@@ -46,17 +48,17 @@ class Context:
     """What reading a value depends on: the locale, ``None`` where it is not known, and own tables."""
 
     locale: Locale | None = None
-    tables: Mapping[str, Mapping[str, str]] = field(default_factory=dict[str, Mapping[str, str]])
+    tables: Tables = field(default_factory=dict[str, Mapping[str, str]])
 
     @staticmethod
-    def of(locale: str) -> Context:
+    def of(locale: str, tables: Tables = NO_TABLES) -> Context:
         """A context of the locale of that name, "" for none; raises ``DataError`` for another."""
         if locale and locale not in LOCALES:
             raise DataError(
                 f"locale {locale}: not known." + did_you_mean(locale, list(LOCALES)),
                 f"There are: {', '.join(LOCALES)}.",
             )
-        return Context(LOCALES.get(locale))
+        return Context(LOCALES.get(locale), tables)
 
 
 def normal(form: Literal["NFC", "NFKD"], text: str) -> str:
