@@ -112,16 +112,10 @@ def quoted(text: str) -> str:
 
 def allows(grammar_: str, query: str) -> bool:
     """Whether a query is one of the grammar's, whatever the tokens."""
-    matcher = _matcher(grammar_).deep_copy()
-    return bool(matcher.consume_tokens(list(query.encode())) and matcher.is_accepting())
-
-
-@lru_cache(8)
-def _matcher(grammar_: str) -> Any:
-    """At the grammar's beginning; a grammar without a question is that of all its schema's rows."""
     from llguidance import LLMatcher
 
-    return LLMatcher(_bytes(), grammar_, log_level=0)
+    matcher = LLMatcher(_bytes(), grammar_, log_level=0)
+    return bool(matcher.consume_tokens(list(query.encode())) and matcher.is_accepting())
 
 
 @lru_cache(1)
