@@ -223,6 +223,18 @@ def test_a_document_is_posted_once_and_found_the_second_time(
         assert not faults
 
 
+def test_a_request_is_made_repeatable(assay: Assay, shipped: str, tmp_path: Path) -> None:
+    orders = PurchaseOrders(repeatable=True)
+    with v4_at(orders) as base:
+        asked = ("--kb", shipped, "--outbox", tmp_path / "box.sqlite", "--to", base)
+        done = assay("sap", "post", ORDER, "--post", "--repeatable", *asked)
+    assert done.code == 0 and "wish" not in done.out and len(orders.answers) == 1
+    with v4_at(PurchaseOrders()) as base:
+        asked = ("--kb", shipped, "--outbox", tmp_path / "other.sqlite", "--to", base)
+        done = assay("sap", "post", ORDER, "--post", "--repeatable", *asked)
+    assert done.code == 0 and "SAP did not answer to the wish" in done.out
+
+
 def test_a_refusal_is_told_with_all_that_sap_says(
     assay: Assay, shipped: str, tmp_path: Path
 ) -> None:

@@ -6,6 +6,7 @@ import os
 import time
 from collections.abc import Generator
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 from urllib.parse import urlsplit
@@ -62,6 +63,12 @@ def post(
     files: Annotated[list[Path], typer.Argument(metavar="FILE.json...", help="Documents.")],
     to: Host = None,
     send: Annotated[bool, typer.Option("--post", help="Send; without it, only show.")] = False,
+    repeatable: Annotated[
+        bool,
+        typer.Option(
+            "--repeatable", help="The service is set up for repeatable requests (RequestID)."
+        ),
+    ] = False,
     odata: Version = None,
     mapping: Own = None,
     outbox: Box = None,
@@ -77,11 +84,14 @@ def post(
     is kept in the outbox; after a crash or a lost answer the same command reads back first.
     """
     from assay.errors import DataError
+    from assay.sap.posting.repeatable import request_headers
 
     own = tables_of(tables)
     postings = [each for file in files for each in _postings(file, odata, mapping, kb, own)]
     if send and not to:
         raise DataError("--post: to which system?", "Name it: --to https://HOST.")
+    if repeatable:
+        postings = [replace(each, repeatability=request_headers(each.odata)) for each in postings]
     with _poster(to or NOWHERE, outbox, credentials, client, send, as_json) as poster:
         results = [_sent(poster, each, send) for each in postings]
     if as_json:

@@ -149,6 +149,8 @@ class PurchaseOrders:
     visible: Callable[[], float] = time.monotonic  # the clock by which late commits appear
     at: Callable[[str], None] = lambda moment: None  # called around the commit
     late: float = 0.0
+    repeatable: bool = False  # whether a request with an identifier is run once
+    answers: dict[str, tuple[int, dict, bytes]] = field(default_factory=dict)  # by identifier
     logon: str = ""  # what Authorization must be
     tokens: set[str] = field(default_factory=set)
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -218,6 +220,9 @@ class PurchaseOrders:
 
     def write(self, method, path, headers, body, fault) -> tuple[int, dict, bytes]:
         with self.lock:
+            asked = headers.get("repeatability-request-id", "") if self.repeatable else ""
+            if method == "POST" and asked in self.answers:
+                return self.answers[asked]
             if method == "POST":
                 row = json.loads(body)
                 row["PurchaseOrder"] = str(4500000000 + len(self.rows))
@@ -227,7 +232,11 @@ class PurchaseOrders:
                     [{"code": "ME/1", "message": "Check the date", "numericSeverity": 3}]
                 )
                 head = {"location": self.address(row), "sap-messages": note, "etag": row["#etag"]}
-                return self.json(201, self.public(row), head)
+                if asked:
+                    head["repeatability-result"] = "accepted"
+                answer = self.json(201, self.public(row), head)
+                self.answers |= {asked: answer} if asked else {}
+                return answer
             row = next(each for each in self.rows if path == self.address(each))
             if "if-match" not in headers:
                 return self.error(428, "ME/428", "If-Match is missing")

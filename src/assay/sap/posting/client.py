@@ -23,6 +23,7 @@ from assay.errors import DataError
 from assay.sap import tls
 from assay.sap.fetch import LONGEST_WAIT, retry_after
 from assay.sap.metadata import require_size
+from assay.sap.posting import repeatable
 from assay.sap.posting.credentials import Anonymous, Certificate, Credentials, require_encryption
 from assay.sap.posting.errors import (
     Message,
@@ -60,6 +61,7 @@ class Answer:
     location: str
     warnings: tuple[Message, ...]
     attempts: int
+    repeatability: str = ""  # "accepted" where SAP runs the request once, whatever comes
 
 
 class Client:
@@ -178,6 +180,7 @@ class Client:
             answer.headers.get("location", ""),
             warnings_of(answer),
             len(count),
+            repeatable.result_of(answer.headers),
         )
 
     def _sent(

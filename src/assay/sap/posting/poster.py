@@ -4,7 +4,8 @@ The remaining risk: SAP may still be committing when a connection is cut. A read
 ``Patience.asks`` times over ``Patience.seconds()`` before it takes "not there" for an answer. A
 commit that becomes visible later than that, for a service without a duplicate check of its own,
 is posted twice; so it is where the document is posted by another system at the same moment. Where
-the service supports repeatable requests, ``Posting.repeatability`` closes both gaps.
+the service takes repeatable requests, ``Posting.repeatability`` closes the first gap: what is sent
+again carries the identifier of its first sending, and SAP answers it without running it again.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from assay.errors import DataError
+from assay.sap.posting import repeatable
 from assay.sap.posting.client import Answer, Client
 from assay.sap.posting.errors import Message, NotSent, OutcomeUnknown, Refused
 from assay.sap.posting.outbox import OPEN, Entry, Outbox, Result, State
@@ -175,7 +177,8 @@ class Poster:
         except OutcomeUnknown as error:
             result = replace(result, said=error.cause, status=error.status, messages=error.messages)
             return self._read_back(self.outbox.mark(entry.key, "unknown", result))
-        return self.outbox.mark(entry.key, "posted", _posted(result, answer))
+        doubt = repeatable.doubt(entry.posting.repeatability, answer.repeatability)
+        return self.outbox.mark(entry.key, "posted", replace(_posted(result, answer), said=doubt))
 
     def _request(self, entry: Entry) -> Answer:
         posting = entry.posting

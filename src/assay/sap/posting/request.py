@@ -22,8 +22,8 @@ class Posting:
     """One change of one document.
 
     ``entity_set`` is a set for ``POST``; for ``PATCH`` it is the address of an entity in it, as
-    ``A_SalesOrder('1')``. ``repeatability`` are request headers that a service documents for this,
-    as ``{"RequestID": …, "RepeatabilityCreation": …}``; nothing is guessed where it is empty.
+    ``A_SalesOrder('1')``. ``repeatability`` are the headers of a request that SAP itself runs once
+    (``repeatable.request_headers``), empty for a service that is not set up for it.
     """
 
     service: str
