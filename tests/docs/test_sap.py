@@ -58,6 +58,13 @@ def test_the_mock_that_the_page_names_takes_a_document(somebody: Reader) -> None
     assert second.stdout.startswith("posted (it was there)")
 
 
+def test_a_search_says_how_it_read_the_query(somebody: Reader) -> None:
+    read = somebody.type('assay kb search "puchase ordr"')
+    plain = somebody.type('assay kb search "purchase order"')
+    assert "read as: purchase order" in read.stderr and "read as" not in plain.stderr
+    assert read.stdout == plain.stdout and "PurchaseOrder" in plain.stdout
+
+
 def test_what_the_page_names_beside_is_known(somebody: Reader) -> None:
     for command in inline(SAP_PAGE):
         if command.startswith("assay "):

@@ -44,8 +44,10 @@ def search(
     """Find services, entity types, properties, canonical fields, or rules, by what they mean."""
     from assay.models.load import load_embedder
     from assay.models.store import pull
+    from assay.observability.progress import SILENT
     from assay.sap.search.index import open_index, require_some
     from assay.sap.search.ranking import Filter, Search, require_query
+    from assay.sap.search.words import words_of
     from assay.sap.store import KnowledgeBase
 
     require_query(query)
@@ -54,8 +56,11 @@ def search(
     with closing(KnowledgeBase(kb)) as base:
         require_some(base)
         only.check([each.name for each in base.services()])
-        embedder = load_embedder(pull(MODEL, progress), progress)
-        found = Search(open_index(base, embedder, progress), embedder).find(query, limit, only)
+        embedder = load_embedder(pull(MODEL, progress), SILENT)
+        search = Search(open_index(base, embedder, progress), embedder)
+    if (read := search.read(query)) != " ".join(words_of(query)):
+        progress.say(f"read as: {read}")
+    found = search.find(query, limit, only)
     if as_json:
         emit([{**asdict(hit.entry), "score": round(hit.score, 4)} for hit in found])
     else:
