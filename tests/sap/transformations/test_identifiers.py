@@ -32,6 +32,17 @@ from assay.sap.transformations import identifiers as i
         (i.phone("Tel. +49 (40) 12 34-56"), "+49 (40) 12 34-56"),
         (i.postal_code("D-20457"), "20457"),
         (i.postal_code("sw1a 2aa"), "SW1A 2AA"),
+        (i.payment_reference("rf18 5390 0754 7034"), "RF18539007547034"),
+        (i.payment_reference("RF19 5390 0754 7034"), "RF19 5390 0754 7034"),  # a wrong check
+        (
+            i.payment_reference("21 00000 00003 13947 14300 09017"),
+            "210000000003139471430009017",
+        ),
+        (i.payment_reference("10 4711 2"), "10 4711 2"),  # too short to be a Swiss one
+        (i.payment_reference("+++ 010/8068/17183 +++"), "010806817183"),
+        (i.payment_reference("+++010/8068/17184+++"), "+++010/8068/17184+++"),
+        (i.payment_reference("Rechnung 4711 vom 3. Mai"), "Rechnung 4711 vom 3. Mai"),
+        (i.payment_reference("x " * 80), "x " * 80),
     ],
 )
 def test_a_sound_number(made: str, expected: str) -> None:

@@ -51,6 +51,27 @@ def bic(text: str) -> str:
         raise TransformationError(f"{shown(text)} is no BIC: {error}") from error
 
 
+def payment_reference(text: str) -> str:
+    """A structured reference whose check holds as banks send it, without its spaces; others as printed.
+
+    ISO 11649 (RF…), the Swiss one of 27 digits, the Belgian one between ``+++`` (python-stdnum).
+    """
+    from stdnum import iso11649
+    from stdnum.be import ogm_vcs
+    from stdnum.ch import esr
+
+    if len(text) > LONGEST:
+        return text
+    tight = _tight(text)
+    if iso11649.is_valid(tight):
+        return str(iso11649.compact(tight))
+    if len(tight) == 27 and esr.is_valid(tight):
+        return tight
+    if tight[:3] == tight[-3:] and tight[:3] in ("+++", "***") and ogm_vcs.is_valid(tight):
+        return str(ogm_vcs.compact(tight))
+    return text
+
+
 def vat_id(text: str) -> str:
     """A VAT number with its country: of the EU, GB, CH or NO (python-stdnum)."""
     from stdnum.ch import vat as swiss

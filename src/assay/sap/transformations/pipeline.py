@@ -105,6 +105,7 @@ OPERATORS = {
         "v2_date": dates.v2_date,
         "from_v2_date": dates.from_v2_date,
         "iban": identifiers.iban,
+        "payment_reference": identifiers.payment_reference,
         "bic": identifiers.bic,
         "vat_id": identifiers.vat_id,
         "creditor_id": identifiers.creditor_id,
