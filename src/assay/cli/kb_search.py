@@ -61,8 +61,10 @@ def search(
     if (read := search.read(query)) != " ".join(words_of(query)):
         progress.say(f"read as: {read}")
     found = search.find(query, limit, only)
+    for term in sorted({hit.by for hit in found} - {read}):
+        progress.say(f"it may mean: {term}")
     if as_json:
-        emit([{**asdict(hit.entry), "score": round(hit.score, 4)} for hit in found])
+        emit([{**asdict(hit.entry), "score": round(hit.score, 4), "by": hit.by} for hit in found])
     else:
         _show(found)
 

@@ -85,6 +85,28 @@ def test_words_that_only_ask_are_left_out(
     assert glossary.english(query, spelling) == english
 
 
+def test_an_english_word_is_a_term_of_another_language_only_beside_its_words(
+    glossary: Glossary,
+) -> None:
+    spelling = glossary.spelling(["material"], english={"master", "data"})
+    assert glossary.english("master data of a material", spelling) == "master data material"
+    assert glossary.english("data di consegna", spelling).endswith("delivery date")
+
+
+@pytest.mark.parametrize(
+    "query,english",
+    [
+        ("vendors", "supplier"),
+        ("good receipts", "goods receipt material document"),
+        ("customer orders", "sales order"),
+    ],
+)
+def test_one_and_several_are_the_same_term(
+    glossary: Glossary, spelling: Spelling, query: str, english: str
+) -> None:
+    assert glossary.english(query, spelling) == english
+
+
 def test_misspelt_words_are_put_right_and_a_strange_one_is_left(
     glossary: Glossary, spelling: Spelling
 ) -> None:

@@ -16,6 +16,7 @@ from assay.sap.metadata import EntityType, Property, Service
 from assay.sap.rules import rules
 from assay.sap.search import index as indexing
 from assay.sap.search.entries import OTHER, entries_of, module_of
+from assay.sap.search.explanations import explanations
 from assay.sap.search.index import folder_of, open_index
 from assay.sap.search.ranking import Filter, Search, require_query
 from assay.sap.store import KnowledgeBase, Origin
@@ -81,6 +82,19 @@ def test_german_and_misspelt_queries_find_what_is_meant(search: Search) -> None:
         assert wanted in paths(search, query)
 
 
+def test_a_term_is_found_by_what_it_means(search: Search) -> None:
+    phrase = explanations()["payment terms"][0]
+    found = search.find(phrase, 3)
+    assert found[0].entry.path.endswith("/PaymentTerms")
+    assert found[0].by == "payment terms"
+
+
+def test_what_is_not_in_the_knowledge_base_is_not_meant(search: Search) -> None:
+    assert "payment terms" in search.index.terms
+    assert "abc indicator" in explanations()
+    assert "abc indicator" not in search.index.terms
+
+
 def test_filters_narrow(search: Search) -> None:
     assert all("MATERIAL" in p for p in paths(search, "order", Filter(module="inventory")))
     assert paths(search, "order", Filter(kind="service", service=GOODS.name)) == [GOODS.name]
@@ -121,10 +135,12 @@ def test_only_new_texts_are_embedded_when_the_base_changes(
     assert read and len(read) == len(set(read))
     read.clear()
     assert open_index(base, embedder, SILENT).entries == before.entries and not read
-    put(base, service("API_SALES_ORDER_SRV", "SalesOrder", "SalesOrder", "Incoterms"), "2")
+    put(
+        base, service("API_SALES_ORDER_SRV", "SalesOrder", "SalesOrder", "SerialNumberProfile"), "2"
+    )
     after = open_index(base, embedder, SILENT)
-    assert read == ["incoterms"]
-    assert any(each.path.endswith("/Incoterms") for each in after.entries)
+    assert set(read) == {"serial number profile", *explanations()["serial number profile"]}
+    assert any(each.path.endswith("/SerialNumberProfile") for each in after.entries)
 
 
 def test_an_altered_file_is_built_again(base: KnowledgeBase, embedder: Embedder) -> None:

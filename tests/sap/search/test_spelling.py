@@ -25,6 +25,8 @@ TEXTS = [
         ("purhcsae", "purchase"),  # two faults in a long word
         ("purhcsa", "purhcsa"),  # three
         ("xylophone", "xylophone"),
+        ("burchase", "purchase"),  # the first letter alone
+        ("burchse", "burchse"),  # and one more
         ("itm", "itm"),  # too short to tell
         ("orde7", "orde7"),  # an identifier
     ],
@@ -48,3 +50,11 @@ def test_a_word_known_inside_of_a_term_gives_way_to_one_that_occurs_beside_the_o
     assert spelling.right("ordre", ["purchase"]) == "order"
     assert spelling.right("ordre", ["fabrication"]) == "ordre"
     assert not spelling.knows("ordre") and spelling.knows("order")
+
+
+def test_a_word_of_english_is_no_misspelling() -> None:
+    assert Spelling(["stocked", "rejection"]).right("stopped") == "stocked"
+    spelling = Spelling(["stocked", "rejection"], english={"stopped", "reduction"})
+    assert spelling.right("stopped") == "stopped"
+    assert spelling.right("reduction") == "reduction"
+    assert spelling.right("rejecton") == "rejection"

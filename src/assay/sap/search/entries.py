@@ -12,7 +12,7 @@ import yaml
 from assay.sap.fields import Field
 from assay.sap.metadata import EntityType, Service
 from assay.sap.rules import Rule
-from assay.sap.search.words import split_name
+from assay.sap.search.words import entity_words, service_words, split_name
 
 _MODULES = Path(__file__).parents[1] / "knowledge" / "modules.yaml"
 OTHER = "other"
@@ -57,21 +57,21 @@ def entries_of(
     for service in services:
         yield from _of_service(service)
     for field in fields:
-        names = (name for words in field.names.values() for name in words)
-        own = _joined(field.name, field.means, *names)
+        names = (split_name(name) for words in field.names.values() for name in words)
+        own = _joined(split_name(field.name), split_name(field.means), *names)
         yield Entry("field", f"field/{field.name}", "", OTHER, own)
     for rule in rules:
-        yield Entry("rule", f"rule/{rule.id}", "", OTHER, _joined(rule.name))
+        yield Entry("rule", f"rule/{rule.id}", "", OTHER, split_name(rule.name))
 
 
 def _of_service(service: Service) -> Iterator[Entry]:
     module = module_of(service.name)
-    title = _joined(service.title, service.name)
-    own = _joined(service.title, service.name, service.description[:300])
+    title = _joined(service_words(service.title), service_words(service.name))
+    own = _joined(title, split_name(service.description[:300]))
     yield Entry("service", service.name, service.odata, module, own)
     for entity in service.entities:
         path = f"{service.name}/{entity.name}"
-        about = _joined(entity.label, entity.name)
+        about = _joined(split_name(entity.label), entity_words(entity.name))
         yield Entry("entity", path, service.odata, module, about, service=title)
         yield from _of_entity(service, entity, path, module, about, title)
 
@@ -80,15 +80,15 @@ def _of_entity(
     service: Service, entity: EntityType, path: str, module: str, about: str, title: str
 ) -> Iterator[Entry]:
     for each in entity.properties:
-        own = _joined(each.label, each.name, each.description[:200])
+        said = (each.label, each.name, each.description[:200])
+        own = _joined(*map(split_name, said))
         yield Entry("property", f"{path}/{each.name}", service.odata, module, own, about, title)
 
 
 def _joined(*parts: str) -> str:
-    """The parts' words; a part whose words are all said before is left out."""
+    """The parts; one whose words are all said before is left out."""
     said: list[str] = []
     for part in parts:
-        words = split_name(part)
-        if not set(words.split()) <= set(" ".join(said).split()):
-            said.append(words)
+        if not set(part.split()) <= set(" ".join(said).split()):
+            said.append(part)
     return " ".join(said)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -51,16 +51,22 @@ class Glossary:
             terms.pop(word, None)  # German "per" is a field's name, English "per" is none
         return Glossary(terms, idle)
 
-    def spelling(self, texts: Iterable[str]) -> Spelling:
-        """The words of some texts and of the terms."""
+    def spelling(self, texts: Iterable[str], english: Collection[str] = frozenset()) -> Spelling:
+        """The words of some texts and of the terms, and of English as it is written elsewhere."""
         whole = [term for term in self.terms if " " not in term]
         inner = (word for term in self.terms for word in term.split() if " " in term)
-        return Spelling([*texts, *self._english_texts(), *whole], inner)
+        return Spelling([*texts, *self._english_texts(), *whole], inner, english)
 
     @cached_property
     def plain(self) -> frozenset[str]:
         """The words of what the terms are in English."""
         return frozenset(word for text in self._english_texts() for word in text.split())
+
+    @cached_property
+    def _singular(self) -> dict[str, str]:
+        """English terms that mean something else, by what they are without plurals."""
+        said = {term: languages.get(ENGLISH, term) for term, languages in self.terms.items()}
+        return {_singular(term): term for term, english in said.items() if english != term}
 
     def _english_texts(self) -> Iterator[str]:
         return (english for said in self.terms.values() for english in said.values())
@@ -69,9 +75,13 @@ class Glossary:
         """The query with its known terms in English, misspelt words set right."""
         words = self._known(words_of(query), spelling)
         found = list(self._found(words))
-        languages = self._languages(found)
+        shared = {word for word, _ in found if word in self.plain or word in spelling.english}
+        languages = self._languages([pair for pair in found if pair[0] not in shared])
         content = sum(term is not None or word not in self.idle for word, term in found)
-        said = [self._said(word, term, languages, alone=content == 1) for word, term in found]
+        said = [
+            self._said(word, term, languages, shared=word in shared, alone=content == 1)
+            for word, term in found
+        ]
         return " ".join(text for text in said if text) or query
 
     def _known(self, words: list[str], spelling: Spelling) -> list[str]:
@@ -110,17 +120,17 @@ class Glossary:
         while place < len(words):
             for length in range(min(LONGEST, len(words) - place), 0, -1):
                 key = " ".join(words[place : place + length])
-                if key in self.terms or length == 1:
-                    yield key, self.terms.get(key)
+                known = key if key in self.terms else self._singular.get(_singular(key))
+                if known or length == 1:
+                    yield key, self.terms.get(known or key)
                     place += length
                     break
 
     def _languages(self, found: Sequence[tuple[str, dict[str, str] | None]]) -> frozenset[str]:
-        """The languages that a word of the query is of, which is not an English word as well."""
+        """The languages that these words and terms are of."""
         seen = [
             set(term) if term is not None else self.idle.get(word, frozenset[str]())
             for word, term in found
-            if word not in self.plain
         ]
         return frozenset().union(*(some for some in seen if ENGLISH not in some))
 
@@ -130,18 +140,19 @@ class Glossary:
         term: dict[str, str] | None,
         languages: frozenset[str],
         *,
+        shared: bool,
         alone: bool,
     ) -> str:
         """What a word or term is in English, "" for nothing.
 
-        A word that English has too (date, lot) is translated only in a query that is of the other
-        language, and stands for both where it is all that is asked.
+        A word that English has too (date, lot) is shared: translated only in a query that is of the
+        other language, and for both where it is all that is asked.
         """
         if term is None:
             return "" if word in self.idle else word
         meant = next((term[each] for each in LANGUAGES if each in term and each in languages), None)
         first = next(term[each] for each in LANGUAGES if each in term)
-        if word not in self.plain or ENGLISH in term:
+        if not shared or ENGLISH in term:
             return first if meant is None else meant
         if meant is not None:
             return meant
@@ -163,6 +174,11 @@ def _settle(terms: dict[str, dict[str, str]]) -> None:
             said[language] = terms.get(english, {}).get(ENGLISH, english)
             if " " in english:  # "bill of material" is whole, and "of" is not idle in it
                 terms.setdefault(english, {ENGLISH: english})
+
+
+def _singular(term: str) -> str:
+    """The words without an ending s: no word of its own, but the same of one and of several."""
+    return " ".join(w[:-1] if len(w) >= SHORTEST and w[-1] == "s" else w for w in term.split())
 
 
 def _key(term: str) -> str:

@@ -26,16 +26,18 @@ from assay.observability.progress import Progress
 from assay.sap.fields import fields
 from assay.sap.rules import rules
 from assay.sap.search.entries import Entry, entries_of
+from assay.sap.search.explanations import explanations, held
 from assay.sap.search.words import words_of
 from assay.sap.store import KnowledgeBase
 
-FORM = 2  # of what is saved; another one is built again
+FORM = 3  # of what is saved; another one is built again
 CHUNK = 2048  # texts embedded between two writes
 MAX_TOKENS = 48
 LINKS, BREADTH = 32, 80  # of the HNSW graph: neighbours of a node, and how widely it is built
 SHARES = (0.6, 0.25, 0.15)  # of its own words, its entity type and its service in an entry's vector
 K1, B = 1.2, 0.75
 STAMP, VECTORS, ENTRIES, WORDS = "stamp.json", "index.faiss", "entries.json", "words.npz"
+MEANINGS = "meanings.npz"
 
 
 class _Words(Terms):
@@ -83,6 +85,9 @@ class Index:
     entries: list[Entry]
     lexicon: Lexicon
     graph: Any  # faiss.IndexHNSWFlat over unit vectors
+    terms: list[str]  # P, the one that each phrase explains
+    named: np.ndarray  # [T, H], unit vectors of the distinct terms, in their order
+    phrases: np.ndarray  # [P, H], unit vectors
 
 
 def folder_of(base: KnowledgeBase) -> Path:
@@ -98,7 +103,7 @@ def stamp_of(base: KnowledgeBase, model: str) -> str:
     known = [asdict(field) for field in fields().values()]
     named = [[rule.id, rule.name] for rule in rules()]
     parts = {"form": FORM, "model": model, "services": services, "fields": known, "rules": named}
-    return files.digest(parts)
+    return files.digest({**parts, "explanations": explanations()})
 
 
 def require_some(base: KnowledgeBase) -> None:
@@ -139,17 +144,25 @@ def _build(
 ) -> None:
     services = (base.service(each.name) for each in base.services())
     entries = list(entries_of(services, fields().values(), rules()))
-    vectors = _vectors(entries, _Cache(folder / "vectors", embedder, progress))
+    cache = _Cache(folder / "vectors", embedder, progress)
+    vectors = _vectors(entries, cache)
+    explained = held(
+        explanations(), (text for e in entries for text in (e.own, e.entity, e.service))
+    )
+    terms = [term for term, _ in explained]
+    phrases = [phrase for _, phrase in explained]
     lexicon = Lexicon.build([f"{e.own} {e.own} {e.entity} {e.service}" for e in entries])
     graph = _graph(vectors, progress)
     rows = {
         "entries": [asdict(each) for each in entries],
         "places": lexicon.terms.places,
+        "terms": terms,
     }
     parts = {
         VECTORS: _serialised(graph),
         ENTRIES: json.dumps(rows).encode(),
         WORDS: lexicon.as_bytes(),
+        MEANINGS: _saved(cache.embed([*dict.fromkeys(terms)]), cache.embed(phrases)),
     }
     for name, data in parts.items():
         files.write_bytes(folder / name, data)
@@ -179,12 +192,14 @@ def _serialised(graph: Any) -> bytes:
 def _load(folder: Path) -> Index:
     import faiss
 
-    rows: dict[str, Any] = files.read_object(folder / ENTRIES, "entries", "places")
+    rows: dict[str, Any] = files.read_object(folder / ENTRIES, "entries", "places", "terms")
     entries = [Entry(**row) for row in rows["entries"]]
     # One query is too little work to share out, and faiss's threads wait for torch's.
     faiss.omp_set_num_threads(1)
     lexicon = Lexicon.load(folder / WORDS, rows["places"])
-    return Index(entries, lexicon, faiss.read_index(str(folder / VECTORS)))
+    graph = faiss.read_index(str(folder / VECTORS))
+    with np.load(folder / MEANINGS, allow_pickle=False) as vectors:
+        return Index(entries, lexicon, graph, rows["terms"], vectors["named"], vectors["phrases"])
 
 
 def _vectors(entries: Sequence[Entry], cache: _Cache) -> np.ndarray:
@@ -202,6 +217,12 @@ def _vectors(entries: Sequence[Entry], cache: _Cache) -> np.ndarray:
         rows, places = np.array(chosen, dtype=np.int64).reshape(-1, 2).T
         result[rows] += share * found[places]
     return result / np.maximum(np.linalg.norm(result, axis=1, keepdims=True), 1e-9)
+
+
+def _saved(named: np.ndarray, phrases: np.ndarray) -> bytes:
+    saved = io.BytesIO()
+    np.savez(saved, named=named, phrases=phrases)
+    return saved.getvalue()
 
 
 class _Cache:
@@ -223,7 +244,7 @@ class _Cache:
                 some = missing[start : start + CHUNK]
                 known |= self._add(some)
                 bar.advance(len(some))
-        return np.stack([known[key] for key in keys])
+        return np.stack([known[key] for key in keys]) if keys else np.zeros((0, 1), np.float32)
 
     def _key(self, text: str) -> str:
         return files.sha256_bytes(f"{self.embedder.ref.digest} {text}".encode())
@@ -241,10 +262,10 @@ class _Cache:
 
         vectors = embed(self.embedder, [text for _, text in some], SILENT, max_tokens=MAX_TOKENS)
         keys = [key for key, _ in some]
-        held = io.BytesIO()
-        np.save(held, vectors, allow_pickle=False)
         stem = self.folder / files.sha256_bytes("".join(keys).encode())[:16]
+        saved = io.BytesIO()
+        np.save(saved, vectors, allow_pickle=False)
         # The names come last: vectors without them are not read.
-        files.write_bytes(stem.with_suffix(".npy"), held.getvalue())
+        files.write_bytes(stem.with_suffix(".npy"), saved.getvalue())
         files.write_json(stem.with_suffix(".json"), keys)
         return dict(zip(keys, vectors, strict=True))

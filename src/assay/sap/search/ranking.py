@@ -1,4 +1,8 @@
-"""The best entries for a query: cosine by the graph and BM25 by words, added up."""
+"""The best entries for a query: cosine by the graph and BM25 by words, added up.
+
+The query is looked for as it is read, and as the term that it puts into other words; an entry has the
+better of its two scores.
+"""
 
 from __future__ import annotations
 
@@ -17,6 +21,7 @@ from assay.sap.fields import fields
 from assay.sap.search.entries import OTHER, Entry, modules
 from assay.sap.search.glossary import Glossary
 from assay.sap.search.index import Index
+from assay.sap.search.meaning import Meanings
 from assay.sap.search.spelling import Spelling
 
 LONGEST = 2000  # characters of a query
@@ -80,10 +85,27 @@ class Filter:
 
 @dataclass(frozen=True)
 class Hit:
-    """An entry with its score."""
+    """An entry with its score, and the text that it was found by."""
 
     entry: Entry
     score: float
+    by: str
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """A text that is looked for."""
+
+    text: str
+    vector: np.ndarray  # [H]
+    counted: np.ndarray  # [N], BM25 of every entry
+    share: float  # that its scores have
+
+    def scores(self, places: np.ndarray, vectors: np.ndarray, weights: Weights) -> np.ndarray:
+        """What the entries at some places [C] with their vectors [C, H] score, [C]."""
+        close = vectors @ self.vector
+        relative = self.counted[places] / max(float(self.counted.max()), 1e-9)
+        return self.share * (weights.meaning * close + weights.words * relative)
 
 
 @dataclass
@@ -100,9 +122,15 @@ class Search:
 
     @cached_property
     def spelling(self) -> Spelling:
-        """The words of the entries and of the glossary."""
+        """The words of the entries and of the glossary, and those that the model knows whole."""
         # A field's words are of five languages, and the glossary has them with what they mean.
-        return self.glossary.spelling({e.own for e in self.index.entries if e.kind != FIELD})
+        texts = {e.own for e in self.index.entries if e.kind != FIELD}
+        return self.glossary.spelling(texts, frozenset(self.embedder.tokenizer.get_vocab()))
+
+    @cached_property
+    def meanings(self) -> Meanings:
+        """The terms of the entries that are explained in plain words."""
+        return Meanings.of(self.index)
 
     def read(self, query: str) -> str:
         """What is looked for: the query in English, spelt as the entries are."""
@@ -120,32 +148,46 @@ class Search:
         """The best entries, best first; raises ``DataError`` for a query that cannot be read."""
         require_query(query)
         allowed = only or Filter()
-        text = self.read(query) if translated else query
-        places, parts = self.parts(text, allowed.places(self.index.entries))
+        asked = self._asked(query) if translated else [self._text(query, self._vectors([query])[0])]
+        places = allowed.places(self.index.entries)
+        if places is None:
+            places = np.unique(np.concatenate([self._candidates(each) for each in asked]))
         if not allowed.kind:  # who looks for a service wants no rule about its documents
             kept = np.array([self.index.entries[n].kind != RULE for n in places], dtype=bool)
-            places, parts = places[kept], parts[kept]
-        scores = parts @ np.array([weights.meaning, weights.words])
-        order = np.argsort(-scores, kind="stable")[:limit]
-        return [Hit(self.index.entries[places[n]], float(scores[n])) for n in order]
-
-    def parts(self, text: str, allowed: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
-        """Places [C] of the candidates, and their scores [C, 2] by meaning and by words."""
-        vector = embed(self.embedder, [text], SILENT)
-        counted = self.index.lexicon.scores(text)
-        places = allowed
-        if places is None:
-            near = self.near(vector)
-            count = min(CANDIDATES, len(counted) - 1)
-            places = np.unique(np.concatenate([near, np.argpartition(-counted, count)[:count]]))
+            places = places[kept]
         if not len(places):
-            return places, np.zeros((0, 2))
-        close = self.index.graph.reconstruct_batch(places) @ vector[0]
-        relative = counted[places] / max(float(counted.max()), 1e-9)
-        return places, np.stack([close, relative], axis=1)
+            return []
+        vectors = self.index.graph.reconstruct_batch(places)
+        each = np.stack([some.scores(places, vectors, weights) for some in asked])
+        scores, best = each.max(axis=0), each.argmax(axis=0)
+        order = np.argsort(-scores, kind="stable")[:limit]
+        return [
+            Hit(self.index.entries[places[n]], float(scores[n]), asked[best[n]].text) for n in order
+        ]
+
+    def _asked(self, query: str) -> list[_Asked]:
+        """The query as it is read, and the term that it puts into other words."""
+        texts = list(dict.fromkeys([self.read(query), query]))
+        vectors = self._vectors(texts)
+        asked = [self._text(texts[0], vectors[0])]
+        if (meant := self.meanings.nearest(texts, vectors)) is not None:
+            asked.append(self._text(meant.term, meant.vector, meant.near))
+        return asked
+
+    def _text(self, text: str, vector: np.ndarray, share: float = 1.0) -> _Asked:
+        return _Asked(text, vector, self.index.lexicon.scores(text), share)
+
+    def _vectors(self, texts: Sequence[str]) -> np.ndarray:
+        return embed(self.embedder, texts, SILENT)
+
+    def _candidates(self, asked: _Asked) -> np.ndarray:
+        """Places of the entries that are near a text or have its words."""
+        count = min(CANDIDATES, len(asked.counted) - 1)
+        worded = np.argpartition(-asked.counted, count)[:count]
+        return np.concatenate([self.near(asked.vector), worded])
 
     def near(self, vector: np.ndarray) -> np.ndarray:
-        """The places [C] that the graph finds near a unit vector [1, H]."""
+        """The places [C] that the graph finds near a unit vector [H]."""
         import faiss
 
         # faiss makes this class when it is imported, which no type checker sees.
@@ -153,7 +195,7 @@ class Search:
             efSearch=2 * CANDIDATES
         )
         count = min(CANDIDATES, len(self.index.entries))
-        _, found = self.index.graph.search(vector, count, params=breadth)
+        _, found = self.index.graph.search(vector[None], count, params=breadth)
         return found[0][found[0] >= 0]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from rapidfuzz import process
 from rapidfuzz.distance import OSA
@@ -12,15 +12,22 @@ LONG = 7  # letters of a word in which two may be wrong
 
 
 class Spelling:
-    """Known words with the texts they occur in, and words that are known inside of a term only."""
+    """Known words with the texts they occur in, words that are known inside of a term only, and
+    words of English, which are no misspellings though no text has them."""
 
-    def __init__(self, texts: Iterable[str], inner: Iterable[str] = ()) -> None:
+    def __init__(
+        self,
+        texts: Iterable[str],
+        inner: Iterable[str] = (),
+        english: Collection[str] = frozenset(),
+    ) -> None:
         self._texts: dict[str, set[int]] = {}
         for number, text in enumerate(texts):
             for word in text.split():
                 self._texts.setdefault(word, set()).add(number)
         self._inner = frozenset(inner) - self._texts.keys()
         self._words = sorted({*self._texts, *self._inner})
+        self.english = english
 
     def knows(self, word: str) -> bool:
         """Whether the word stands for itself."""
@@ -32,21 +39,20 @@ class Spelling:
         Of several that are as near, one that occurs with the words beside it, then the one that
         occurs most. A word that is known inside of a term gives way only to one of the former.
         """
-        if len(word) < SHORTEST or word in self._texts or not word.isalpha():
+        if len(word) < SHORTEST or not word.isalpha():
+            return word
+        if word in self._texts or word in self.english:
             return word
         cutoff = 2 if len(word) >= LONG else 1
         near = process.extract(
             word, self._words, scorer=OSA.distance, score_cutoff=cutoff, limit=None
         )
+        # Who errs seldom does so in the first letter, so that counts as one more.
+        apart = {other: distance + (other[0] != word[0]) for other, distance, _ in near}
         ranked = [
-            (
-                distance + (other[0] != word[0]),
-                -self._shared(other, beside),
-                -self._count(other),
-                other,
-            )
-            for other, distance, _ in near
-            if other != word
+            (distance, -self._shared(other, beside), -self._count(other), other)
+            for other, distance in apart.items()
+            if 0 < distance <= 2
         ]
         if not ranked:
             return word

@@ -5,27 +5,12 @@ from __future__ import annotations
 import re
 import unicodedata
 
-_NOISE = frozenset(
-    [
-        "com",
-        "sap",
-        "gateway",
-        "srvd",
-        "a2x",
-        "api",
-        "srv",
-        "cds",
-        "v0001",
-        "0001",
-        "0002",
-        "01",
-        "a",
-        "type",
-        "test",
-        "odata",
-        "service",
-    ]
+# What the names of services have in common.
+_SHARED = frozenset(
+    ["com", "sap", "gateway", "srvd", "a2x", "api", "srv", "cds", "a", "odata", "test"]
 )
+_VERSION = re.compile(r"v?\d+")
+_ENTITY_TYPE = re.compile(r"^[A-Z]_(?P<first>\w+?)_?Type$|(?P<second>.+)_Type$")
 _UMLAUTS = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss", "æ": "ae", "œ": "oe"})
 _PART = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 
@@ -38,8 +23,26 @@ def fold(text: str) -> str:
 
 
 def split_name(text: str) -> str:
-    """The words of a name or title, split at case and signs, without what all names have."""
-    return " ".join(word for p in _PART.findall(_plain(text)) if (word := p.lower()) not in _NOISE)
+    """The words of a name or label, split at case and signs."""
+    return " ".join(part.lower() for part in _PART.findall(_plain(text)))
+
+
+def service_words(text: str) -> str:
+    """The words of a service's name or title, without what all have: API_BANKDETAIL_SRV."""
+    parts = [part for part in re.split(r"[._]", text) if not _is_shared(part.lower())]
+    words = split_name(" ".join(parts)).split()
+    return " ".join(words[:-1] if len(words) > 1 and words[-1] == "service" else words)
+
+
+def _is_shared(part: str) -> bool:
+    return part in _SHARED or _VERSION.fullmatch(part) is not None
+
+
+def entity_words(name: str) -> str:
+    """The words of an entity type's name, without what marks a type: A_BankDetailType."""
+    found = _ENTITY_TYPE.match(name)
+    own = (found["first"] or found["second"]) if found else name.removeprefix("A_")
+    return split_name(own)
 
 
 def _plain(text: str) -> str:
