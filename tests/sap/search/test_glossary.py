@@ -85,6 +85,13 @@ def test_words_that_only_ask_are_left_out(
     assert glossary.english(query, spelling) == english
 
 
+def test_a_whole_question_keeps_its_english_words(glossary: Glossary, spelling: Spelling) -> None:
+    query = "Where is the Bestellung of a custmer kept?"
+    assert glossary.english(query, spelling, whole=True) == (
+        "where is the purchase order of a customer kept"
+    )
+
+
 def test_an_english_word_is_a_term_of_another_language_only_beside_its_words(
     glossary: Glossary,
 ) -> None:

@@ -89,6 +89,10 @@ def test_a_term_is_found_by_what_it_means(search: Search) -> None:
     assert found[0].by == "payment terms"
 
 
+def test_a_misspelt_query_finds_what_the_right_one_does(search: Search) -> None:
+    assert search.find("paymnt terms of an ordr") == search.find("payment terms of an order")
+
+
 def test_what_is_not_in_the_knowledge_base_is_not_meant(search: Search) -> None:
     assert "payment terms" in search.index.terms
     assert "abc indicator" in explanations()

@@ -71,15 +71,20 @@ class Glossary:
     def _english_texts(self) -> Iterator[str]:
         return (english for said in self.terms.values() for english in said.values())
 
-    def english(self, query: str, spelling: Spelling) -> str:
-        """The query with its known terms in English, misspelt words set right."""
+    def english(self, query: str, spelling: Spelling, *, whole: bool = False) -> str:
+        """The query with its known terms in English, misspelt words set right.
+
+        English words that say nothing of their own are left out, but where it is asked for ``whole``.
+        """
         words = self._known(words_of(query), spelling)
         found = list(self._found(words))
         shared = {word for word, _ in found if word in self.plain or word in spelling.english}
         languages = self._languages([pair for pair in found if pair[0] not in shared])
         content = sum(term is not None or word not in self.idle for word, term in found)
         said = [
-            self._said(word, term, languages, shared=word in shared, alone=content == 1)
+            word
+            if whole and ENGLISH in self.idle.get(word, ())
+            else self._said(word, term, languages, shared=word in shared, alone=content == 1)
             for word, term in found
         ]
         return " ".join(text for text in said if text) or query

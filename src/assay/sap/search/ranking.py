@@ -167,7 +167,8 @@ class Search:
 
     def _asked(self, query: str) -> list[_Asked]:
         """The query as it is read, and the term that it puts into other words."""
-        texts = list(dict.fromkeys([self.read(query), query]))
+        whole = self.glossary.english(query, self.spelling, whole=True)
+        texts = list(dict.fromkeys([self.read(query), whole]))
         vectors = self._vectors(texts)
         asked = [self._text(texts[0], vectors[0])]
         if (meant := self.meanings.nearest(texts, vectors)) is not None:
