@@ -20,7 +20,8 @@ ROOT = Path(__file__).resolve().parents[2]
 README = ROOT / "README.md"
 OWN_PAGE = ROOT / "docs" / "your-own.md"
 SAP_PAGE = ROOT / "docs" / "sap.md"
-PAGES = [README, *sorted(set((ROOT / "docs").glob("*.md")) - {OWN_PAGE, SAP_PAGE})]
+DOCUMENTS_PAGE = ROOT / "docs" / "documents.md"
+PAGES = [README, *sorted(set((ROOT / "docs").glob("*.md")) - {OWN_PAGE, SAP_PAGE, DOCUMENTS_PAGE})]
 FENCE = re.compile(r"```(?:sh|console|bash)\n(.*?)```", re.DOTALL)
 INLINE = re.compile(r"`((?:assay|make|python benchmarks/)[^`\n]*)`")
 PYTHON = re.compile(r"```python\n(.*?)```", re.DOTALL)
@@ -34,6 +35,8 @@ ELSEWHERE = {
     "make bench": "test_a_benchmark_runs and test_a_benchmark_runs_as_it_stands",
     "assay serve PACKAGE PACKAGE": "tests/web: two packages, loaded and asked",
     "assay estimate --pack business --profile full --on g5.xlarge": "minutes; tests/cli/test_estimate.py, a pack of two",
+    "assay words examples/documents/invoice.pdf": "tests/docs/test_documents.py",
+    "assay words FILE": "tests/cli/test_words.py",
     "assay kb pull": "tests/cli/test_kb.py, from a registry on loopback",
     "assay kb import hub:SAPS4HANACloud": "tests/sap/test_hub.py, from a host on loopback",
     "assay kb import https://HOST/sap/opu/odata/sap/API_PRODUCT_SRV": "tests/sap/test_fetch.py, from a host on loopback",
@@ -70,6 +73,7 @@ def inline(page: Path) -> Iterator[str]:
 STORY = list(fenced(README))
 OWN = list(fenced(OWN_PAGE))  # another story, with data of its own
 SAP = list(fenced(SAP_PAGE))  # and another
+DOCUMENTS = list(fenced(DOCUMENTS_PAGE))
 TEXT = sorted({c for page in PAGES for c in (*inline(page), *fenced(page))} - set(STORY))
 COMMANDS = [c for c in TEXT if c.startswith("assay ") and c not in ELSEWHERE]
 ON_SAP = [c for c in COMMANDS if c.startswith(("assay kb", "assay sap"))]  # need what ships for SAP

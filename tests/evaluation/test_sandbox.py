@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from assay.errors import ConstraintError
-from assay.evaluation import sandbox, sandbox_runner
+from assay.evaluation import sandbox
 from assay.evaluation.sandbox import ENDED, PASSED, TIMED_OUT, Limits, outcome, outcomes
 from assay.observability.progress import SILENT
 
@@ -155,9 +155,6 @@ def test_where_nothing_confines_nothing_is_run(
         with pytest.raises(ConstraintError, match="not on darwin") as caught:
             outcome("x = 2", "assert x")
         assert "task.check: null" in caught.value.remedy
-        patch.setattr(sandbox_runner.platform, "machine", lambda: "riscv64")
-        with pytest.raises(OSError, match="no filter is written for riscv64, only for x86_64"):
-            sandbox_runner.confine(1, 64)
     runner = tmp_path / "runner.py"
     for text, said in (
         ("print('unconfined'); print('Operation not permitted')", "Operation not permitted"),
@@ -167,48 +164,6 @@ def test_where_nothing_confines_nothing_is_run(
         monkeypatch.setattr(sandbox, "RUNNER", runner)
         with pytest.raises(ConstraintError, match=said):
             outcome(f"x = 3  # {said}", "assert x")
-
-
-def allowed(machine: str, number: int, argument: int = 0) -> int:
-    """What the filter returns for a system call, by running its instructions."""
-    code = sandbox_runner.program(machine)
-    arch = sandbox_runner.ARCHITECTURE[machine][0]
-    data = {0: number, 4: arch, **{16 + 8 * i: argument for i in range(6)}}
-    place, held = 0, 0
-    while True:
-        kind, yes, no, value = sandbox_runner.struct.unpack_from("=HBBI", code, 8 * place)
-        place += 1
-        if kind == sandbox_runner.LOAD:
-            held = data[value]
-        elif kind == sandbox_runner.RETURN:
-            return value
-        else:
-            hit = held == value if kind == sandbox_runner.EQUAL else bool(held & value)
-            place += yes if hit else no
-
-
-@pytest.mark.parametrize(
-    ("machine", "read", "openat", "refused"),
-    [
-        (
-            "x86_64",
-            0,
-            257,
-            (16, 41, 42, 56, 57, 59, 62, 72, 82, 87, 101, 322, 425, 435, 0x40000000 + 41),
-        ),
-        ("aarch64", 63, 56, (25, 29, 198, 203, 220, 221, 129, 117, 35, 281, 435)),
-    ],
-)
-def test_the_filter_of_each_machine(
-    machine: str, read: int, openat: int, refused: tuple[int, ...]
-) -> None:
-    """ioctl, fcntl, socket, connect, clone, fork, execve, kill, rename, unlink and their like."""
-    assert allowed(machine, read) == sandbox_runner.ALLOW
-    assert allowed(machine, openat, os.O_RDONLY | os.O_CLOEXEC) == sandbox_runner.ALLOW
-    for flags in (os.O_WRONLY, os.O_RDWR, os.O_CREAT, os.O_TRUNC):
-        assert allowed(machine, openat, flags) == sandbox_runner.REFUSE
-    for number in refused:
-        assert allowed(machine, number) == sandbox_runner.REFUSE, number
 
 
 def test_the_runner_needs_nothing_of_assay() -> None:

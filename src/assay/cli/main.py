@@ -30,6 +30,7 @@ from assay.cli import (
     serve,
     sweep,
     train,
+    words,
 )
 from assay.cli.console import emit, error_json, line, show_error, stderr
 from assay.errors import AssayError, Interrupted
@@ -107,6 +108,7 @@ for family in (
     runs,
     package,
     serve,
+    words,
     kb,
     sap,
     keys,

@@ -1,0 +1,1 @@
+"""From a page to grounded fields: opening, words, layout, fields with page, box and confidence."""

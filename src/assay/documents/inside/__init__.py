@@ -1,0 +1,1 @@
+"""What runs in the confined child: it alone parses what a stranger sent."""
