@@ -14,8 +14,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from assay import files
 from assay.errors import DataError, did_you_mean
 from assay.sap.fields import LANGUAGES, Language, Level, fields
 
@@ -91,7 +90,7 @@ def check() -> list[str]:
 
 
 def _said() -> dict[str, Any]:
-    return yaml.safe_load(DOCUMENTS.read_text(encoding="utf-8"))
+    return files.read_shipped(DOCUMENTS)
 
 
 def _doctype(name: str, entry: Mapping[str, Any]) -> DocumentType:

@@ -13,8 +13,7 @@ from functools import cache
 from pathlib import Path
 from typing import Literal, get_args
 
-import yaml
-
+from assay import files
 from assay.errors import DataError, did_you_mean
 
 Group = Literal["header", "party", "item", "totals", "payment", "logistics", "tax"]
@@ -66,7 +65,7 @@ def fields() -> dict[str, Field]:
     """Every canonical field, by name."""
     found: dict[str, Field] = {}
     for group in GROUPS:
-        said = yaml.safe_load((FIELDS / f"{group}.yaml").read_text(encoding="utf-8"))
+        said = files.read_shipped(FIELDS / f"{group}.yaml")
         level: Level = "item" if group == "item" else "document"
         for name, entry in said.items():
             found[name] = Field(

@@ -12,8 +12,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
-import yaml
-
+from assay import files
 from assay.errors import DataError, did_you_mean
 from assay.sap.canonical import Document, Row
 from assay.sap.doctypes import doctype
@@ -177,7 +176,7 @@ def _has(document: Document, name: str) -> bool:
 
 @cache
 def _routes() -> dict[str, Any]:
-    return yaml.safe_load(ROUTES.read_text(encoding="utf-8"))
+    return files.read_shipped(ROUTES)
 
 
 def _route_of(document_type: str) -> dict[str, Any]:

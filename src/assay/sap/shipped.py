@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-import yaml
+from assay import files
 
 _KNOWLEDGE = Path(__file__).with_name("knowledge")
 SCHEMAS = _KNOWLEDGE / "schemas"  # Apache-2.0 and MIT; sources.tsv names each one's
@@ -28,5 +28,5 @@ class Deprecation:
 @cache
 def deprecations() -> dict[str, Deprecation]:
     """The deprecated services that are known, by name."""
-    text = (_KNOWLEDGE / "deprecated.yaml").read_text(encoding="utf-8")
-    return {name: Deprecation(**said) for name, said in yaml.safe_load(text).items()}
+    said = files.read_shipped(_KNOWLEDGE / "deprecated.yaml")
+    return {name: Deprecation(**each) for name, each in said.items()}

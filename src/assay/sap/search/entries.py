@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-import yaml
-
+from assay import files
 from assay.sap.fields import Field
 from assay.sap.metadata import EntityType, Service
 from assay.sap.rules import Rule
@@ -39,7 +38,7 @@ class Entry:
 @cache
 def modules() -> dict[str, tuple[str, ...]]:
     """The parts of services' names that mark each module, in the order they are tried."""
-    said = yaml.safe_load(_MODULES.read_text(encoding="utf-8"))
+    said = files.read_shipped(_MODULES)
     return {name: tuple(parts) for name, parts in said.items()}
 
 

@@ -6,8 +6,7 @@ from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
 
-import yaml
-
+from assay import files
 from assay.sap.search.words import words_of
 
 EXPLANATIONS = Path(__file__).parents[1] / "knowledge" / "explanations.yaml"
@@ -16,7 +15,7 @@ EXPLANATIONS = Path(__file__).parents[1] / "knowledge" / "explanations.yaml"
 @cache
 def explanations() -> dict[str, tuple[str, ...]]:
     """The shipped explanations: {term: phrases}."""
-    said = yaml.safe_load(EXPLANATIONS.read_text(encoding="utf-8"))
+    said = files.read_shipped(EXPLANATIONS)
     return {term: tuple(phrases) for term, phrases in said.items()}
 
 

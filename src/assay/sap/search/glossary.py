@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-import yaml
-
+from assay import files
 from assay.sap.fields import Field
 from assay.sap.search.spelling import Spelling
 from assay.sap.search.words import words_of
@@ -32,7 +31,7 @@ class Glossary:
     @staticmethod
     def load(fields: Iterable[Field], path: Path = GLOSSARY) -> Glossary:
         """The shipped terms and the names that canonical fields have in other languages."""
-        said = yaml.safe_load(path.read_text(encoding="utf-8"))
+        said = files.read_shipped(path)
         terms: dict[str, dict[str, str]] = {}
         idle: dict[str, frozenset[str]] = {}
         for language, name, english in _names(fields):

@@ -7,8 +7,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from assay import files
 from assay.sap.transformations.values import Context, TransformationError, folded, shown
 
 TABLES = Path(__file__).parents[1] / "knowledge" / "transformations"
@@ -99,7 +98,7 @@ _OLDER = ("DAT", "DAF", "DES", "DEQ", "DDU")  # of 2010 and 2000, still printed
 
 @cache
 def _table(name: str) -> dict[str, Any]:
-    return yaml.safe_load((TABLES / f"{name}.yaml").read_text(encoding="utf-8"))
+    return files.read_shipped(TABLES / f"{name}.yaml")
 
 
 @cache

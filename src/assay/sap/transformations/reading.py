@@ -5,8 +5,7 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
-import yaml
-
+from assay import files
 from assay.errors import DataError
 from assay.sap.fields import Value, fields
 from assay.sap.transformations.codes import TABLES
@@ -17,7 +16,7 @@ from assay.sap.transformations.values import Context, TransformationError, shown
 @cache
 def readings() -> dict[str, Any]:
     """The table as it is written: pipelines by type and by field, each with examples."""
-    return yaml.safe_load((TABLES / "fields.yaml").read_text(encoding="utf-8"))
+    return files.read_shipped(TABLES / "fields.yaml")
 
 
 @cache
