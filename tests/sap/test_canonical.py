@@ -29,6 +29,11 @@ def test_what_is_written_is_read_back(path: Path) -> None:
     assert read(json.loads(json.dumps(as_json(document)))) == document
 
 
+def test_three_decimals_are_read_back_as_they_were() -> None:
+    document = read({"type": "purchase_order", "items": [{"unit_price": Decimal("158.125")}]})
+    assert read(json.loads(json.dumps(as_json(document)))) == document
+
+
 def test_json_s_own_numbers_and_flags_are_taken() -> None:
     said = {
         "type": "purchase_order",

@@ -28,6 +28,7 @@ from assay.sap.transformations import (
 
 Row = Mapping[str, Value]  # {name of a canonical field: its value}; what is missing is not there
 
+CANONICAL = "en-US"  # the locale whose numbers are written as canonical ones are
 _KEYS = ("type", "subtype", "locale", "fields", "items", "taxes")
 _LIMIT = 16 * 2**20  # bytes of one document
 
@@ -187,7 +188,10 @@ class _Reader:
 
 
 def as_json(document: Document) -> dict[str, Any]:
-    """The document in the form that ``read`` takes, with every value in its canonical writing."""
+    """The document in the form that ``read`` takes, with every value in its canonical writing.
+
+    The locale is said: without one, 158.125 could be 158125.
+    """
 
     def row(values: Row) -> dict[str, Any]:
         return {key: _plain(value) for key, value in values.items()}
@@ -195,6 +199,7 @@ def as_json(document: Document) -> dict[str, Any]:
     said: dict[str, Any] = {"type": document.type}
     if document.subtype:
         said["subtype"] = document.subtype
+    said["locale"] = CANONICAL
     said["fields"] = row(document.fields)
     if document.items:
         said["items"] = [row(each) for each in document.items]
