@@ -73,3 +73,15 @@ def minimal(catalog: str = "", extra: str = "", page: str = "", count: int = 1) 
     tail = f"xref\n0 {len(objects) + 1}\n0000000000 65535 f \n{table}"
     tail += f"trailer\n<< /Size {len(objects) + 1} /Root 1 0 R >>\nstartxref\n{start}\n%%EOF\n"
     return data + tail.encode()
+
+
+def holding(*attached: tuple[str, bytes]) -> bytes:
+    """A PDF of one page with files inside."""
+    from pypdf import PdfReader, PdfWriter
+
+    writer = PdfWriter(clone_from=PdfReader(io.BytesIO(pdf(LINES))))
+    for name, data in attached:
+        writer.add_attachment(name, data)
+    held = io.BytesIO()
+    writer.write(held)
+    return held.getvalue()

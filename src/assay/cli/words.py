@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -24,7 +24,10 @@ app = typer.Typer()
 @app.command("words", rich_help_panel=PANEL)
 def words(
     documents: Annotated[
-        list[Path], typer.Argument(metavar="FILE…", help="PDF, PNG, JPEG, TIFF or e-mails (.eml).")
+        list[Path],
+        typer.Argument(
+            metavar="FILE…", help="PDF, PNG, JPEG, TIFF, e-mails (.eml) or e-invoices (.xml)."
+        ),
     ],
     ocr: Annotated[
         str, typer.Option("--ocr", help="rapidocr, or tesseract where it is installed.")
@@ -82,8 +85,8 @@ def words(
 
 def _plain(document: Document) -> dict[str, Any]:
     """A document for ``--json``."""
-    plain = asdict(document)
-    del plain["pictures"]
+    plain = asdict(replace(document, invoice=None))
+    del plain["pictures"], plain["invoice"]
     plain["language"] = document.language
     plain["attached"] = [_plain(each) for each in document.attached]
     return plain
@@ -105,6 +108,8 @@ def _show(document: Document) -> None:
         line(screen, f"  {note}", style="yellow")
     if document.embedded:
         line(screen, f"  inside: {', '.join(document.embedded)}")
+    if document.invoice:
+        line(screen, f"  {document.invoice.form}: `assay read` gives its fields")
     for page in document.pages:
         turned = f", turned {page.turned} degrees" if page.turned else ""
         head = f"page {page.number}: {page.source}{turned}, {len(page.words):,} words"

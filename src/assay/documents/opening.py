@@ -1,4 +1,4 @@
-"""Open what a stranger sent: a PDF, a picture or an e-mail, read by a confined child alone.
+"""Open what a stranger sent: a PDF, a picture, an e-mail or XML, read by a confined child alone.
 
 This process never parses a document. It hands its bytes to a server (``inside/server.py``) that
 forks a child per job: without network, processes or files to write, with limits on time and memory,
@@ -83,6 +83,7 @@ class Opened:
     sizes: tuple[tuple[float, float], ...] = ()
     attached: tuple[Attached, ...] = ()
     notes: tuple[str, ...] = ()
+    message: dict[str, Any] | None = None  # of XML: what stands at which place
     handle: int = field(default=-1, repr=False, compare=False)
 
     @property
@@ -172,7 +173,10 @@ class Opener:
         if kind == PDF:
             verdict, reason, more = self._doubted(handle, len(sizes))
             notes += more
-        return Opened(name, digest, verdict, reason, kind, sizes, attached, tuple(notes), handle)
+        message = found.head.get("message")
+        return Opened(
+            name, digest, verdict, reason, kind, sizes, attached, tuple(notes), message, handle
+        )
 
     def _doubted(self, handle: int, pages: int) -> tuple[str, str, list[str]]:
         """Verdict, reason and notes after a second reading of a PDF."""

@@ -18,7 +18,8 @@ from typing import Any, Self
 import numpy as np
 
 from assay import files
-from assay.documents.inside.kinds import MAIL, PDF
+from assay.documents import einvoice
+from assay.documents.inside.kinds import MAIL, PDF, XML
 from assay.documents.inside.pdf import HIDDEN
 from assay.documents.inside.refused import OPENED, TOO_LARGE
 from assay.documents.ocr import RAPID, Engine, engine_of
@@ -62,6 +63,7 @@ class Document:
     attached: tuple[Document, ...] = ()  # of an e-mail, read as well
     embedded: tuple[str, ...] = ()  # names of the files inside a PDF
     notes: tuple[str, ...] = ()
+    invoice: einvoice.EInvoice | None = None  # of XML, or of the XML inside a PDF
     pictures: tuple[bytes, ...] = field(
         default=(), repr=False
     )  # JPEG of each page, where asked for
@@ -82,6 +84,7 @@ class Reader:
     dpi: int = DPI
     kept: Path | None = None  # where what was read is kept by digest; ``None``: nowhere
     pictures: bool = False  # whether documents come with pictures of their pages
+    paged: bool = True  # whether words are read, or only the messages that documents hold
     _opener: Opener = field(init=False, repr=False)
     _ocr: Engine | None = field(default=None, init=False, repr=False)
 
@@ -120,7 +123,25 @@ class Reader:
                 return document
             if opened.kind == MAIL:
                 return self._mail(document, opened, depth)
-            return self._pages(document, opened, task)
+            if opened.message is not None:
+                return replace(document, invoice=einvoice.read(opened.message, document.name))
+            document = self._structured(document, opened)
+            return self._pages(document, opened, task) if self.paged else document
+
+    def _structured(self, document: Document, opened: Opened) -> Document:
+        """A document with the message that is inside its PDF, where there is one."""
+        found: list[einvoice.EInvoice] = []
+        notes = list(document.notes)
+        for each in opened.attached:
+            with self._opener.open(each.data, each.name) as inner:
+                if inner.message is not None:
+                    found.append(einvoice.read(inner.message, document.name))
+                elif inner.kind == XML or each.name.lower().endswith(".xml"):
+                    notes.append(f"{each.name} inside it is not read: {inner.reason}")
+        if len(found) > 1:
+            notes.append(f"{len(found)} messages are inside it; none is taken for its truth")
+        only = found[0] if len(found) == 1 else None
+        return replace(document, invoice=only, notes=tuple(notes))
 
     def _pages(self, document: Document, opened: Opened, task: Task | None) -> Document:
         saved = self._saved(opened.digest)

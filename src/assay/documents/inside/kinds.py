@@ -6,7 +6,7 @@ import re
 
 from assay.documents.inside.refused import EMPTY, UNKNOWN, Refused
 
-PDF, PNG, JPEG, TIFF, MAIL = "PDF", "PNG", "JPEG", "TIFF", "e-mail"
+PDF, PNG, JPEG, TIFF, MAIL, XML = "PDF", "PNG", "JPEG", "TIFF", "e-mail", "XML"
 PICTURES = (PNG, JPEG, TIFF)
 SUFFIXES = {
     PDF: (".pdf",),
@@ -14,6 +14,7 @@ SUFFIXES = {
     JPEG: (".jpg", ".jpeg"),
     TIFF: (".tif", ".tiff"),
     MAIL: (".eml",),
+    XML: (".xml",),
 }
 
 STARTS = (
@@ -23,6 +24,8 @@ STARTS = (
     (b"MM\x00*", TIFF),
     (b"II+\x00", TIFF),
     (b"MM\x00+", TIFF),
+    (b"\xff\xfe<\x00", XML),  # in UTF-16
+    (b"\xfe\xff\x00<", XML),
 )
 OTHERS = (
     (b"PK\x03\x04", "a ZIP archive or an Office document", "Save it as PDF."),
@@ -40,7 +43,7 @@ HEADER = re.compile(rb"[A-Za-z][A-Za-z0-9-]*:[ \t]")
 OF_A_MAIL = re.compile(
     rb"^(from|received|return-path|delivered-to|mime-version|message-id|subject|date):", re.I | re.M
 )
-READ = "Read are PDF, PNG, JPEG, TIFF and e-mails (.eml)."
+READ = "Read are PDF, PNG, JPEG, TIFF, e-mails (.eml) and e-invoices (.xml)."
 
 
 def kind_of(data: bytes) -> str:
@@ -56,11 +59,10 @@ def kind_of(data: bytes) -> str:
         if data.startswith(start):
             raise Refused(UNKNOWN, f"it is {what}. {remedy}")
     text = data[:4096].removeprefix(b"\xef\xbb\xbf").lstrip()
+    if re.match(rb"<(!doctype html|html|head|body)", text, re.I):
+        raise Refused(UNKNOWN, f"it is an HTML page. {READ}")
     if text[:1] == b"<":
-        what = (
-            "an HTML page" if re.match(rb"<(!doctype html|html|head|body)", text, re.I) else "XML"
-        )
-        raise Refused(UNKNOWN, f"it is {what}. {READ}")
+        return XML
     if HEADER.match(text) and OF_A_MAIL.search(text):
         return MAIL
     raise Refused(UNKNOWN, f"its first bytes are those of no known kind. {READ}")

@@ -31,11 +31,18 @@ def jobs() -> dict[str, Callable[[bytes, Job], Done]]:
     Image.init()
     from email import contentmanager, parser, policy  # noqa: F401  # pyright: ignore
 
-    from assay.documents.inside import kinds, mail, pdf, pictures, second
+    from assay.documents.inside import einvoice, kinds, mail, pdf, pictures, second
+
+    messages = einvoice.Messages()
 
     def structure(data: bytes, job: Job) -> Done:
         kind = kinds.kind_of(data)
-        how = {kinds.PDF: pdf.structure, kinds.MAIL: mail.structure}.get(kind, pictures.structure)
+        own = {
+            kinds.PDF: pdf.structure,
+            kinds.MAIL: mail.structure,
+            kinds.XML: messages.structure,
+        }
+        how = own.get(kind, pictures.structure)
         head, contents = how(data, job)
         return {**head, "kind": kind}, contents
 
