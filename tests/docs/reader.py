@@ -37,6 +37,8 @@ ELSEWHERE = {
     "assay estimate --pack business --profile full --on g5.xlarge": "minutes; tests/cli/test_estimate.py, a pack of two",
     "assay words examples/documents/invoice.pdf": "tests/docs/test_documents.py",
     "assay words FILE": "tests/cli/test_words.py",
+    "assay read FILE": "tests/cli/test_read.py",
+    "assay read examples/documents/xrechnung_ubl.xml": "tests/docs/test_documents.py",
     "assay kb pull": "tests/cli/test_kb.py, from a registry on loopback",
     "assay kb import hub:SAPS4HANACloud": "tests/sap/test_hub.py, from a host on loopback",
     "assay kb import https://HOST/sap/opu/odata/sap/API_PRODUCT_SRV": "tests/sap/test_fetch.py, from a host on loopback",

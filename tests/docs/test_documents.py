@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from decimal import Decimal
 
 from reader import DOCUMENTS, DOCUMENTS_PAGE, PYTHON, ROOT, Reader, ended_well
 
 from assay.documents.inside.refused import UNCONFINED, VERDICTS
+from assay.sap.canonical import load
 
 
 def test_the_page_can_be_followed(hurried: Reader) -> None:
@@ -16,12 +18,17 @@ def test_the_page_can_be_followed(hurried: Reader) -> None:
         done = hurried.type(command)
         ended_well(done)
         said.append(done.stdout)
-    assert "Rechnung 2026-0417" in said[0] and "9.999,00" not in said[0].split("\n", 4)[4]
-    assert "page: words.html" in said[1]
+    assert "supplier_invoice, UBL Invoice" in said[0] and "no VAT number of DE" in said[0]
+    assert [each["form"] for each in json.loads(said[1])] == ["UBL Invoice", "CII Invoice"]
+    kept = load(hurried.folder / "read" / "xrechnung_ubl.json")
+    assert kept.fields["gross_total"] == Decimal("1804.00") and len(kept.items) == 4
+    words, page, plain = said[3:]
+    assert "Rechnung 2026-0417" in words and "9.999,00" not in words.split("\n", 4)[4]
+    assert "page: words.html" in page
     assert (hurried.folder / "words.html").read_text(encoding="utf-8").count("<rect ") > 60
-    (page,) = json.loads(said[2])[0]["pages"]
-    assert [word["why"] for word in page["dropped"]] == [["unseen"]] * 10
-    assert page["language"] == "de"
+    (read,) = json.loads(plain)[0]["pages"]
+    assert [word["why"] for word in read["dropped"]] == [["unseen"]] * 10
+    assert read["language"] == "de"
 
 
 def test_its_python_runs(hurried: Reader) -> None:

@@ -99,7 +99,7 @@ def _root(data: bytes) -> Any:
     try:
         root = etree.fromstring(data, reader)
     except etree.XMLSyntaxError as error:
-        raise Refused(DAMAGED, f"it is not sound XML: {error}"[:300]) from None
+        raise Refused(DAMAGED, f"it is not sound XML: {error.msg}"[:300]) from None
     if root.getroottree().docinfo.internalDTD is not None:
         why = "it declares a document type (DTD), which no electronic invoice does"
         raise Refused(ACTIVE, f"{why}; nothing it names was fetched or put in")
