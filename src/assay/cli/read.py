@@ -15,7 +15,7 @@ from assay.cli import options
 from assay.cli.console import emit, line, progress_for, stdout
 
 if TYPE_CHECKING:
-    from assay.documents.einvoice import EInvoice
+    from assay.documents.einvoice import EInvoice, Reading
     from assay.documents.reading import Document
 
 NAME, PANEL = None, "Documents"
@@ -43,6 +43,13 @@ def read(
         Path | None,
         typer.Option("--out", metavar="FOLDER", help="Write each document as canonical JSON."),
     ] = None,
+    html: Annotated[
+        Path | None,
+        typer.Option("--html", metavar="FILE", help="Write a page that shows the fields in place."),
+    ] = None,
+    pages: Annotated[
+        bool, typer.Option("--pages/--no-pages", help="Look the values up on a PDF's pages.")
+    ] = True,
     scripts: Annotated[
         bool, typer.Option("--scripts", help="Also read PDFs that hold scripts; none is run.")
     ] = False,
@@ -51,22 +58,36 @@ def read(
     """Read the fields of documents: from the message that is one, or that a PDF holds.
 
     UBL 2 (Invoice, CreditNote, Order, DespatchAdvice) and UN/CEFACT CII, also in Factur-X, ZUGFeRD
-    and XRechnung. Invoices are checked by the rules of EN 16931. Ends with 3 where a document gave
-    no fields.
+    and XRechnung. Invoices are checked by the rules of EN 16931, and what a PDF's message says is
+    looked up on its pages. Ends with 3 where a document gave no fields.
     """
     from assay.documents.opening import Limits
-    from assay.documents.reading import Reader
+    from assay.documents.reading import Reader, words_folder
+
+    if html and not pages:
+        raise typer.BadParameter("--html draws fields on pages, and --no-pages leaves them unread")
 
     progress = progress_for(as_json)
     found: list[Document] = []
     with (
-        Reader(Limits(acts=scripts), paged=False) as reader,
+        Reader(
+            Limits(acts=scripts),
+            kept=words_folder(),
+            pictures=html is not None,
+            paged="with message" if pages else "none",
+        ) as reader,
         progress.task("reading", len(documents)) as task,
     ):
         for path in documents:
-            found.extend(_flat(reader.read(path)))
-            task.advance(1)
+            document = reader.read(path, task=task)
+            found.extend(_flat(document))
+            if not document.pages:
+                task.advance(1)
     written = _write(out, found) if out else {}
+    if html:
+        from assay.documents.fields_page import write_page
+
+        write_page(html, found)
     if as_json:
         emit([{**_plain(each), "written": written.get(n)} for n, each in enumerate(found)])
     else:
@@ -75,6 +96,8 @@ def read(
             _show(each)
             if n in written:
                 line(stdout(), f"written: {written[n]}")
+        if html:
+            line(stdout(), f"\npage: {html}")
     if any(each.invoice is None for each in found):
         raise typer.Exit(NOT_READ)
 
@@ -123,6 +146,7 @@ def _plain(document: Document) -> dict[str, Any]:
                 "read": each.value is not None,
                 "path": each.path,
                 "line": each.line,
+                **_place(each),
             }
             for each in read.readings
         ],
@@ -131,6 +155,15 @@ def _plain(document: Document) -> dict[str, Any]:
             for each in read.faults
         ],
     }
+
+
+def _place(reading: Reading) -> dict[str, Any]:
+    """Where the pages show a value; nothing where none was looked for."""
+    if reading.shown is None:
+        return {}
+    place = reading.shown.place
+    said = {"page": place.page, "box": list(place.box), "text": place.text} if place else None
+    return {"times": reading.shown.times, "place": said}
 
 
 def _write(folder: Path, documents: list[Document]) -> dict[int, str]:
@@ -185,12 +218,16 @@ def _show(document: Document) -> None:
 
 
 def _fields(read: EInvoice) -> None:
-    table = Table("field", "value", "term", "line", box=None)
+    paged = any(each.shown for each in read.readings)
+    table = Table("field", "value", "term", "page" if paged else "line", box=None)
     table.columns[3].justify = "right"
     for each in read.readings:
         if each.level == "document" and each.field and each.value is not None:
             value = Text(str(each.value).replace("\n", " / ")[:70])
-            table.add_row(Text(each.field, style="cyan"), value, each.term, str(each.line))
+            where = str(each.line)
+            if each.shown:
+                where = str(each.shown.place.page) if each.shown.place else "-"
+            table.add_row(Text(each.field, style="cyan"), value, each.term, where)
     for number, row in enumerate(read.document.taxes):
         shown = ", ".join(f"{key.removeprefix('tax_')} {value}" for key, value in row.items())
         table.add_row(Text(f"tax {number + 1}", style="cyan"), shown, "BG-23", "")

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from decimal import ROUND_HALF_UP, Decimal
 from functools import cached_property
 from typing import Any
 
+from assay.documents.grounding import Shown, Wanted, ground, ibans
+from assay.documents.words import Page
 from assay.sap import canonical
 from assay.sap.fields import Value, fields
 from assay.sap.transformations import NO_TABLES, Context, TransformationError, read_value
@@ -53,6 +55,9 @@ LESS = {  # Factur-X profiles below EN 16931's core, by the end of BT-24: what t
     "basicwl": "BASIC WL",
 }
 THIRD_PARTY = "extension:xrechnung"  # its rule BR-DEX-09 takes the place of BR-CO-16
+DECIDES = (  # what people decide by and a page of an invoice shows
+    "document_number", "document_date", "gross_total", "amount_due", "iban", "supplier_vat_id",
+)  # fmt: skip
 CENT = Decimal("0.01")
 
 
@@ -68,13 +73,15 @@ class Reading:
     value: Value | None  # ``None`` where the field cannot hold it
     path: str  # element names, several of one name numbered
     line: int  # of the XML
+    others: tuple[str, ...] = ()  # further values that the message has and the field cannot hold
+    shown: Shown | None = None  # what the pages show of it, where there are pages
 
 
 @dataclass(frozen=True)
 class Fault:
     """What is wrong with a message, or with one of its values."""
 
-    rule: str  # of EN 16931, or ``value``
+    rule: str  # of EN 16931, ``value``, or ``page``: the pages do not show what the message says
     says: str
     path: str = ""
     line: int = 0
@@ -98,6 +105,31 @@ def read(message: Mapping[str, Any], name: str) -> EInvoice:
     for found in message["found"]:
         reader.take(found)
     return reader.done(name)
+
+
+def on_pages(invoice: EInvoice, pages: Sequence[Page]) -> EInvoice:
+    """The message with what the pages of its document show of each value.
+
+    What a reader decides by and the pages do not show is a fault: whoever looks at the page and
+    whoever reads the message must see one document.
+    """
+    known = [n for n, each in enumerate(invoice.readings) if each.field and each.value is not None]
+    said = [invoice.readings[n] for n in known]
+    wanted = [Wanted(r.field, r.level, r.row, r.raw, r.value) for r in said if r.value is not None]
+    readings = list(invoice.readings)
+    for n, shown in zip(known, ground(wanted, pages), strict=True):
+        readings[n] = replace(readings[n], shown=shown)
+    faults, notes = list(invoice.faults), list(invoice.notes)
+    for each in readings:
+        if each.field in DECIDES and each.shown and not each.shown.times and each.value:
+            says = f"no page shows the {each.field} {each.raw[:40]!r}"
+            faults.append(Fault("page", says, each.path, each.line))
+    accounts = [r for r in readings if r.field == "iban" and isinstance(r.value, str)]
+    told = {"".join(text.split()) for r in accounts for text in (str(r.value), *r.others)}
+    for number, page in ibans(pages).items() if told else ():
+        if number not in told:
+            notes.append(f"page {page} shows the bank account {number}, the message does not")
+    return replace(invoice, readings=tuple(readings), faults=tuple(faults), notes=tuple(notes))
 
 
 @dataclass
@@ -145,6 +177,7 @@ class _Reader:
                 value,
                 str(first["path"]),
                 int(first["line"] or 0),
+                () if how in ("sum", "lines") else tuple(texts[1:]),
             )
         )
 

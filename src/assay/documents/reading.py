@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 
@@ -37,6 +37,8 @@ from assay.documents.words import (
     page_of,
 )
 from assay.observability.progress import Task
+
+Paged = Literal["all", "with message", "none"]
 
 FORM = 1  # of what is kept of a document; another one is read again
 DPI = 150
@@ -84,7 +86,7 @@ class Reader:
     dpi: int = DPI
     kept: Path | None = None  # where what was read is kept by digest; ``None``: nowhere
     pictures: bool = False  # whether documents come with pictures of their pages
-    paged: bool = True  # whether words are read, or only the messages that documents hold
+    paged: Paged = "all"  # whose words are read: of all documents, of those with a message, of none
     _opener: Opener = field(init=False, repr=False)
     _ocr: Engine | None = field(default=None, init=False, repr=False)
 
@@ -126,7 +128,9 @@ class Reader:
             if opened.message is not None:
                 return replace(document, invoice=einvoice.read(opened.message, document.name))
             document = self._structured(document, opened)
-            return self._pages(document, opened, task) if self.paged else document
+            if self.paged == "none" or (self.paged == "with message" and document.invoice is None):
+                return document
+            return self._grounded(self._pages(document, opened, task))
 
     def _structured(self, document: Document, opened: Opened) -> Document:
         """A document with the message that is inside its PDF, where there is one."""
@@ -142,6 +146,13 @@ class Reader:
             notes.append(f"{len(found)} messages are inside it; none is taken for its truth")
         only = found[0] if len(found) == 1 else None
         return replace(document, invoice=only, notes=tuple(notes))
+
+    @staticmethod
+    def _grounded(document: Document) -> Document:
+        """A document with its message's values where its pages show them."""
+        if document.invoice is None or document.verdict != OPENED:
+            return document
+        return replace(document, invoice=einvoice.on_pages(document.invoice, document.pages))
 
     def _pages(self, document: Document, opened: Opened, task: Task | None) -> Document:
         saved = self._saved(opened.digest)
