@@ -13,6 +13,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import cache
+from itertools import pairwise
 
 from assay.documents.sheet import Sheet, Span, squashed
 from assay.documents.words import Box, Page
@@ -24,7 +25,8 @@ LONGEST = 5  # words of a name
 ABOVE = 3  # rows over a value, of a document, among which its name is looked for
 BIG = 100  # from which a whole number is such a value
 TELLING = 4  # letters or digits from which a value is one that a page shows only where it means it
-DEEP = 5  # rows of one item
+DEEP = 5  # rows of one item, at most
+ALONE = 3  # rows of the only item
 COLUMN = 6.0  # points between the edges of one column's values
 IBAN = re.compile(r"[A-Z]{2}\d{2}")  # how one begins
 PARTS = 9  # words of one
@@ -135,12 +137,18 @@ class _Grounding:
         return Place(page, box, " ".join(word.text for word in words))
 
     def _choose(self, rated: Iterable[tuple[float, int, Span]]) -> None:
-        """The best span of each value, no word for two values as long as there is another one."""
+        """The best span of each value, no word for two values as long as there is another one.
+
+        What is printed once may be meant twice (the total and what is due), but not a number of an
+        item: 0.90 in the column of amounts is no price.
+        """
         order = sorted(rated, key=lambda each: (-each[0], each[1], each[2]))
-        for again in (False, True):  # then values that are printed once for two fields
+        for again in (False, True):
             for _, n, span in order:
                 cells = {(span.page, word) for word in span.words}
-                if n not in self.chosen and (again or not cells & self.taken):
+                each = self.wanted[n]
+                both = again and not (each.level == "item" and isinstance(each.value, Decimal))
+                if n not in self.chosen and (both or not cells & self.taken):
                     self.chosen[n] = span
                     self.taken |= cells
 
@@ -152,7 +160,7 @@ class _Grounding:
         sure: list[tuple[float, int, Span]] = []
         for n in rest:
             told = [(score, n, span) for score, span in named[n] if score]
-            if told or len(named[n]) == 1 and self._telling(n):
+            if told or (len(named[n]) == 1 and self._telling(n)):
                 sure += told or [(0.0, n, named[n][0][1])]
         self._choose(sure)
         self._choose(
@@ -289,9 +297,15 @@ class _Grounding:
         """The pages and rows of each item: from where it begins to where the next one does."""
         starts = set(anchors.values())
         bands: dict[int, set[tuple[int, int]]] = {}
+        gaps = [
+            there - row
+            for (page, row), (other, there) in pairwise(sorted(anchors.values()))
+            if page == other
+        ]
+        deep = min(max(gaps, default=ALONE), DEEP)  # what ends a page is as deep as the others
         for item, (page, row) in anchors.items():
             band = {(page, row)}
-            for after in range(row + 1, row + DEEP):
+            for after in range(row + 1, row + deep):
                 if (page, after) in starts or after not in self.sheets[page].rows:
                     break
                 band.add((page, after))

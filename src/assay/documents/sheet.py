@@ -109,15 +109,19 @@ class Sheet:
             found = [each for each in self._spans() if value == _coded(name, self.text(each))]
         else:
             found = []
-        texts = {squashed(raw), squashed(str(value))} if isinstance(value, str) else set[str]()
-        spans = {
+        if isinstance(value, str) and kind not in ("currency", "country", "unit"):
+            texts = {squashed(raw), squashed(value)} - {""}
+            found = self._found(texts, weak=False) or self._found(texts, weak=True)
+        return _shortest({*found})
+
+    def _found(self, texts: set[str], weak: bool) -> list[Span]:
+        return [
             self._span(words)
             for text in texts
-            if text and kind not in ("currency", "country", "unit")
+            if not weak or len(text) >= WEAK
             for order in self._texts
-            for words in order.find(text)
-        }
-        return _shortest({*found, *spans})
+            for words in order.find(text, weak)
+        ]
 
     def _span(self, words: Sequence[int]) -> Span:
         order = tuple(sorted(words))
@@ -185,19 +189,20 @@ class _Text:
             self.edges[len(letters)] = True
         self.letters = "".join(letters)
 
-    def find(self, text: str) -> Iterator[list[int]]:
-        """The words of every place where the text begins and ends as a text may."""
+    def find(self, text: str, weak: bool) -> Iterator[list[int]]:
+        """The words of every place where the text begins and ends as a text may.
+
+        With ``weak`` also where a mark inside a word parts it from the rest.
+        """
         at = self.letters.find(text)
         while at >= 0:
             end = at + len(text)
-            if self._edge(at, text) and self._edge(end, text):
+            edges = self.edges.get(at), self.edges.get(end)
+            if all(edges) or (weak and None not in edges):
                 first = bisect_right(self.starts, at) - 1
                 last = bisect_right(self.starts, end - 1) - 1
                 yield list(self.order[first : last + 1])
             at = self.letters.find(text, at + 1)
-
-    def _edge(self, at: int, text: str) -> bool:
-        return at in self.edges and (self.edges[at] or len(text) >= WEAK)
 
 
 def _shortest(spans: set[Span]) -> list[Span]:
