@@ -15,6 +15,7 @@ from assay.sap.canonical import load
 
 EXAMPLES = Path(__file__).parents[2] / "examples" / "documents"
 XML = EXAMPLES / "xrechnung_ubl.xml"
+HELD = EXAMPLES / "einvoice.pdf"  # a page and its message
 
 
 @pytest.fixture
@@ -86,3 +87,31 @@ def test_two_of_one_name_are_not_written_over_each_other(run: Any) -> None:
         and "several documents would be written there" in done.output.replace("\n", " ")
     )
     assert not Path("out").exists()
+
+
+def test_values_are_told_with_their_place(run: Any) -> None:
+    done = run(HELD, "--html", "fields.html")
+    assert done.exit_code == 0 and "page: fields.html" in done.stdout, done.output
+    page = Path("fields.html").read_text(encoding="utf-8")
+    assert page.count("<rect ") == 37 and "<title>gross_total: 117.22</title>" in page
+    (said,) = json.loads(run(HELD, "--json").stdout)
+    (due,) = (each for each in said["readings"] if each["term"] == "BT-9")
+    assert (due["times"], due["place"]["page"]) == (1, 1)
+    assert due["place"]["text"] == "16.04.2026"
+    left, top, right, bottom = due["place"]["box"]
+    assert 60 < left < right < 300 and 410 < top < bottom < 425  # drawn 420 points from below
+
+
+def test_pages_can_be_left_out(run: Any) -> None:
+    (said,) = json.loads(run(HELD, "--json", "--no-pages").stdout)
+    assert not any("place" in each for each in said["readings"])
+    assert " line " in run(HELD, "--no-pages").stdout and " page " in run(HELD).stdout
+    refused = run(HELD, "--no-pages", "--html", "fields.html")
+    assert refused.exit_code == 2 and not Path("fields.html").exists()
+
+
+def test_the_page_of_messages_without_pages_lists_their_values(run: Any) -> None:
+    Path("plain.pdf").write_bytes(made.pdf(made.LINES))
+    assert run(XML, "plain.pdf", "--html", "fields.html").exit_code == 3
+    page = Path("fields.html").read_text(encoding="utf-8")
+    assert "<rect " not in page and "1804.00" in page and "1 document without fields" in page

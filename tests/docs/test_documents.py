@@ -22,7 +22,9 @@ def test_the_page_can_be_followed(hurried: Reader) -> None:
     assert [each["form"] for each in json.loads(said[1])] == ["UBL Invoice", "CII Invoice"]
     kept = load(hurried.folder / "read" / "xrechnung_ubl.json")
     assert kept.fields["gross_total"] == Decimal("1804.00") and len(kept.items) == 4
-    words, page, plain = said[3:]
+    assert "no fault was found" in said[3] and "page: fields.html" in said[3]
+    assert (hurried.folder / "fields.html").read_text(encoding="utf-8").count("<rect ") == 37
+    words, page, plain = said[4:]
     assert "Rechnung 2026-0417" in words and "9.999,00" not in words.split("\n", 4)[4]
     assert "page: words.html" in page
     assert (hurried.folder / "words.html").read_text(encoding="utf-8").count("<rect ") > 60

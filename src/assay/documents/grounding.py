@@ -145,18 +145,18 @@ class _Grounding:
         order = sorted(rated, key=lambda each: (-each[0], each[1], each[2]))
         for again in (False, True):
             for _, n, span in order:
-                cells = {(span.page, word) for word in span.words}
                 each = self.wanted[n]
                 both = again and not (each.level == "item" and isinstance(each.value, Decimal))
-                if n not in self.chosen and (both or not cells & self.taken):
+                if n not in self.chosen and (both or not self._taken(span)):
                     self.chosen[n] = span
-                    self.taken |= cells
+                    self.taken |= {(span.page, word) for word in span.words}
 
     # What stands once: numbers, dates, parties, totals.
 
     def _document(self) -> None:
         rest = [n for n, each in enumerate(self.wanted) if each.level != "item"]
-        named = {n: [(self._named(n, span), span) for span in self.shown[n]] for n in rest}
+        free = {n: [span for span in self.shown[n] if not self._taken(span)] for n in rest}
+        named = {n: [(self._named(n, span), span) for span in free[n]] for n in rest}
         sure: list[tuple[float, int, Span]] = []
         for n in rest:
             told = [(score, n, span) for score, span in named[n] if score]
@@ -167,9 +167,12 @@ class _Grounding:
             (self._near(n, span), n, span)
             for n in rest
             if n not in self.chosen
-            for span in self.shown[n]
+            for span in free[n]
             if self._telling(n) or self._near(n, span) > 0
         )
+
+    def _taken(self, span: Span) -> bool:
+        return any((span.page, word) in self.taken for word in span.words)
 
     def _telling(self, n: int) -> bool:
         """Whether finding the value says that it is meant: 19, 0.00 and DE stand for many things."""
